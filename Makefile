@@ -1,0 +1,45 @@
+# Every target does its own set-up: it needs Python 3.11 or later, git and make.
+#
+#   make test PYTHON=python3.13 VENV=.venv-3.13     the same with another Python, in a folder of its own
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help test lint demo bench generate clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## Check style, format, types, layers and generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_aio.py --check
+
+demo: $(READY) ## Run the example
+	$(BIN)/python examples/demo.py
+
+bench: $(READY) ## Measure and print the numbers
+	$(BIN)/python bench/run.py
+
+generate: $(READY) ## Write the generated files again
+	$(BIN)/python tools/generate_aio.py
+
+clean: ## Remove the environment, caches and builds
+	rm -rf $(VENV) build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find bench examples src tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# pip installs dependency groups from 25.1 on, and a new environment may hold an older pip.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@

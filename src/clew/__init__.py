@@ -1,0 +1,66 @@
+"""Session and checkpoint storage for AI agents."""
+
+from clew.aio import AsyncStore, open_async
+from clew.errors import (
+    ConflictError,
+    CorruptStateError,
+    InternalError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitedError,
+    StorageError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from clew.model import (
+    ACTIVE,
+    KEEP,
+    BackendInfo,
+    Checkpoint,
+    CheckpointSummary,
+    Diff,
+    Message,
+    MigrationStatus,
+    Page,
+    Session,
+    SessionStatus,
+    SessionSummary,
+    State,
+    Visibility,
+)
+from clew.schema import Migrations, migrations
+from clew.store import Store, open
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ACTIVE",
+    "KEEP",
+    "AsyncStore",
+    "BackendInfo",
+    "Checkpoint",
+    "CheckpointSummary",
+    "ConflictError",
+    "CorruptStateError",
+    "Diff",
+    "InternalError",
+    "InvalidRequestError",
+    "Message",
+    "MigrationStatus",
+    "Migrations",
+    "NotFoundError",
+    "Page",
+    "RateLimitedError",
+    "Session",
+    "SessionStatus",
+    "SessionSummary",
+    "State",
+    "StorageError",
+    "Store",
+    "UnauthorizedError",
+    "UnavailableError",
+    "Visibility",
+    "migrations",
+    "open",
+    "open_async",
+]

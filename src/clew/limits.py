@@ -1,0 +1,22 @@
+"""Every limit that clew sets, by name. A value beyond one is an ``InvalidRequestError`` that names it."""
+
+MAX_TITLE_CHARS = 10_000
+MAX_CWD_CHARS = 32_768  # the longest path of any platform (Windows, with the \\?\ prefix)
+MAX_SOURCE_CHARS = 1_000  # of `source`, and of `source_id`
+MAX_LABEL_CHARS = 1_000
+MAX_SEARCH_CHARS = 1_000_000
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_METADATA_BYTES = 16 * 1024 * 1024
+MAX_MESSAGES_PER_WRITE = 1_000_000
+MAX_NESTING = 256  # levels of objects and arrays in one value, the value itself included
+MAX_COUNT = 2**63 - 1  # the largest `limit` or `offset`
+
+PREFIX_CACHE_BYTES = 64 * 1024 * 1024
+"""How much a store remembers of conversations it wrote in full, so that the next full list is compared in memory."""
+
+DEFAULT_PAGE = 100
+DEFAULT_BUSY_TIMEOUT = 5.0  # seconds
+MAX_GROUP_COMMIT = 512  # writes in one transaction
+MAX_IDLE_READERS = 8
+MAX_READERS = 64
+ASYNC_THREADS = 64

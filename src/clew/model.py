@@ -1,0 +1,263 @@
+"""The values that a user of a store holds. All are frozen; ids are UUIDs, times aware datetimes in UTC."""
+
+import enum
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from clew.messages import decode_messages, decode_value, encode_message, encode_metadata, join_bodies
+
+__all__ = [
+    "ACTIVE",
+    "KEEP",
+    "Active",
+    "BackendInfo",
+    "Checkpoint",
+    "CheckpointSummary",
+    "Diff",
+    "Keep",
+    "Message",
+    "MigrationStatus",
+    "Page",
+    "Session",
+    "SessionStatus",
+    "SessionSummary",
+    "State",
+    "StoredState",
+    "Visibility",
+]
+
+Message = dict[str, Any]
+"""One message: any JSON object; by convention in OpenAI's chat form, with a ``role`` and ``content``."""
+
+
+class _Default(enum.Enum):
+    KEEP = "KEEP"
+    ACTIVE = "ACTIVE"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+KEEP: Final = _Default.KEEP
+"""Leave it as it is: the parent's metadata in `append`, the stored value in `update_session`."""
+
+ACTIVE: Final = _Default.ACTIVE
+"""The session's active checkpoint, whichever it is when the call takes effect."""
+
+Keep = Literal[_Default.KEEP]
+Active = Literal[_Default.ACTIVE]
+
+
+class Visibility(enum.StrEnum):
+    """Who may read a session where a server stands before the store."""
+
+    PRIVATE = "PRIVATE"
+    PUBLIC = "PUBLIC"
+
+
+class SessionStatus(enum.StrEnum):
+    """A deleted session keeps everything until it is purged."""
+
+    ACTIVE = "ACTIVE"
+    DELETED = "DELETED"
+
+
+class StoredState(NamedTuple):
+    """A state as bytes: the JSON text of each message in order, and of the metadata (None where there is none)."""
+
+    bodies: list[bytes]
+    metadata: bytes | None
+    checkpoint_id: UUID | None = None
+
+
+class State(msgspec.Struct, frozen=True, dict=True, eq=False):
+    """What a checkpoint holds: the conversation, and whatever its program keeps beside it.
+
+    `messages` is a list of JSON objects, `metadata` any JSON value (by convention an object) or None. A state that
+    comes from a store is decoded when `messages` or `metadata` is first touched; `messages_json` gives the bytes
+    undecoded. The decoded list is the caller's own: changing it changes nothing stored.
+    """
+
+    messages: list[Message] = []
+    metadata: Any = None
+
+    @classmethod
+    def deferred(cls, load: Callable[[], StoredState]) -> "State":
+        """A state whose bytes `load` brings when they are first needed (for backends)."""
+        state = cls()
+        # An unset slot sends the first access to __getattr__; the descriptors go round the frozen __setattr__.
+        cls.messages.__delete__(state)  # type: ignore[attr-defined]
+        cls.metadata.__delete__(state)
+        state.__dict__["_load"] = load
+        return state
+
+    @classmethod
+    def stored(cls, state: StoredState) -> "State":
+        """A state over bytes already read, not decoded yet (for backends)."""
+        return cls.deferred(lambda: state)
+
+    def _stored(self) -> StoredState:
+        found: StoredState | None = self.__dict__.get("_stored_state")
+        if found is None:
+            load = self.__dict__.get("_load")
+            if load is None:
+                bodies = [encode_message(message, index) for index, message in enumerate(self.messages)]
+                return StoredState(bodies, encode_metadata(self.metadata))
+            found = self.__dict__["_stored_state"] = load()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "messages":
+            stored = self._stored()
+            value: Any = decode_messages(stored.bodies, stored.checkpoint_id)
+        elif name == "metadata":
+            stored = self._stored()
+            value = None if stored.metadata is None else decode_value(stored.metadata, stored.checkpoint_id)
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        msgspec.structs.force_setattr(self, name, value)
+        return value
+
+    @property
+    def messages_json(self) -> bytes:
+        """The messages as one JSON array in UTF-8, exactly as stored, without decoding them."""
+        return join_bodies(self._stored().bodies)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, State):
+            return NotImplemented
+        return self.messages == other.messages and self.metadata == other.metadata
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"State(messages={self.messages!r}, metadata={self.metadata!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return State, (self.messages, self.metadata)
+
+    def __copy__(self) -> "State":
+        return State(self.messages, self.metadata)
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An immutable state of a session. The checkpoints of a session form a tree through `parent_id`."""
+
+    id: UUID
+    session_id: UUID
+    parent_id: UUID | None = None
+    label: str | None = None
+    state: State
+    created_at: datetime
+    updated_at: datetime
+
+
+class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint without its state."""
+
+    id: UUID
+    session_id: UUID
+    parent_id: UUID | None = None
+    label: str | None = None
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class _SessionFields(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    title: str
+    visibility: Visibility = Visibility.PRIVATE
+    status: SessionStatus = SessionStatus.ACTIVE
+    cwd: str | None = None
+    source: str | None = None
+    source_id: str | None = None
+    parent_session_id: UUID | None = None
+    forked_from: UUID | None = None
+    metadata: dict[str, Any] | None = None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Session(_SessionFields, frozen=True, kw_only=True):
+    """One conversation with its active checkpoint.
+
+    `source` and `source_id` are the name another program knows it by; `parent_session_id` is the session it was spawned
+    or forked from and `forked_from` the checkpoint it began as; `metadata` is a JSON object of the session's own;
+    `revision` grows by one with every change of the session or its tree.
+    """
+
+    active_checkpoint: Checkpoint | None = None
+
+
+class SessionSummary(_SessionFields, frozen=True, kw_only=True):
+    """A session in a list.
+
+    `message_count` is that of the active checkpoint; `last_message_at` is the time of the newest checkpoint that
+    brought messages, None while there is none.
+    """
+
+    message_count: int
+    checkpoint_count: int
+    active_checkpoint_id: UUID | None = None
+    last_message_at: datetime | None = None
+
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A part of a list: the items, how many there are without the limit (None where nobody counted), and where the next
+    page begins (None on the last)."""
+
+    items: list[T]
+    total: int | None = None
+    next_cursor: str | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
+    """How two checkpoints differ.
+
+    `common` messages at the start are the same in both; `only_a` and `only_b` are what each has after them;
+    `ancestor_id` is the nearest checkpoint that both descend from (itself included), None where their roots differ;
+    `metadata_a` and `metadata_b` are the metadata of each, and `metadata_changed` says whether they differ.
+    """
+
+    checkpoint_a: UUID
+    checkpoint_b: UUID
+    common: int
+    only_a: list[Message]
+    only_b: list[Message]
+    ancestor_id: UUID | None = None
+    metadata_a: Any = None
+    metadata_b: Any = None
+    metadata_changed: bool = False
+
+
+class BackendInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a store keeps its data, without secrets: `kind` is ``local``, ``postgresql`` or ``http``."""
+
+    kind: str
+    profile: str | None = None
+    endpoint: str | None = None
+    store_path: str | None = None
+
+
+class MigrationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The schema of a store: the versions applied to it and those that this release knows and are not."""
+
+    current: int
+    latest: int
+    applied: list[int]
+    pending: list[int]

@@ -1,0 +1,69 @@
+"""Which URL opens which backend: the one place that knows."""
+
+import os
+import re
+from typing import Any
+
+import platformdirs
+
+from clew.backend import Backend
+from clew.errors import InvalidRequestError
+from clew.limits import DEFAULT_BUSY_TIMEOUT
+from clew.sqlite import Durability, open_backend
+
+MEMORY = ":memory:"
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+
+
+def open_url(
+    url: str | os.PathLike[str] | None = None,
+    *,
+    durability: Durability = "full",
+    busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+    read_only: bool = False,
+) -> Backend:
+    """The backend at `url`; see `clew.open`."""
+    return open_backend(
+        sqlite_path(url), durability=_durability(durability), busy_timeout=_seconds(busy_timeout), read_only=read_only
+    )
+
+
+def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
+    """The path that a URL names, None for a database in memory; InvalidRequestError where it names no SQLite file."""
+    text = default_url() if url is None else os.fspath(url)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidRequestError("url must be a path, sqlite:///path or :memory:")
+    match = _URL.fullmatch(text)
+    if match is None:
+        return None if text == MEMORY else text
+    scheme, rest = match.groups()
+    if scheme.lower() != "sqlite":
+        raise InvalidRequestError(f"no backend opens {scheme}:// URLs")
+    return _path_after_scheme(rest)
+
+
+def default_url() -> str:
+    """``$CLEW_URL``, else a file in the platform's directory for data of programs."""
+    return os.environ.get("CLEW_URL") or str(platformdirs.user_data_path("clew", appauthor=False) / "clew.db")
+
+
+def _path_after_scheme(rest: str) -> str | None:
+    # As SQLAlchemy spells it: sqlite:///relative/path, sqlite:////absolute/path, sqlite:// for memory.
+    if rest in ("", "/", f"/{MEMORY}"):
+        return None
+    if not rest.startswith("/"):
+        raise InvalidRequestError("an SQLite URL is sqlite:///path: it has no host")
+    return rest[1:]
+
+
+def _durability(value: Any) -> Durability:
+    if value not in ("full", "normal"):
+        raise InvalidRequestError(f"durability must be 'full' or 'normal', not {value!r}")
+    return value  # type: ignore[no-any-return]
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 86_400:
+        raise InvalidRequestError("busy_timeout must be a number of seconds from 0 to 86400")
+    return float(value)

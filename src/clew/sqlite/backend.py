@@ -1,0 +1,205 @@
+"""The seam over an SQLite file: each method is one function run in one transaction of the engine."""
+
+import os
+import time
+from pathlib import Path
+from typing import Literal, TypeVar
+from uuid import UUID
+
+import apsw
+
+from clew.backend import (
+    Backend,
+    CheckpointQuery,
+    NewCheckpoint,
+    NewFork,
+    NewSession,
+    SessionChanges,
+    SessionQuery,
+)
+from clew.errors import InvalidRequestError, UnavailableError
+from clew.model import BackendInfo, Checkpoint, CheckpointSummary, MigrationStatus, Page, Session, SessionSummary, State
+from clew.sqlite import checkpoints, migrations, purge, registry, sessions
+from clew.sqlite.connections import create_private_file
+from clew.sqlite.engine import Engine
+from clew.sqlite.errors import closed, translating
+from clew.sqlite.group_commit import Work
+
+T = TypeVar("T")
+
+Durability = Literal["full", "normal"]
+
+_WAL_RETRY_SECONDS = 0.02
+
+
+class SQLiteBackend(Backend):
+    """A store in one SQLite file, or in memory. Made by `open_backend`."""
+
+    def __init__(self, engine: Engine, *, durability: Durability, busy_timeout: float, read_only: bool) -> None:
+        self._engine = engine
+        self._durable = durability == "full"
+        self._timeout = busy_timeout
+        self._read_only = read_only
+        self._closed = False
+
+    def create_session(self, new: NewSession, *, ensure: bool = False) -> Session:
+        return self._write(
+            lambda connection: sessions.create_session(connection, new, ensure=ensure, deferred=self._deferred)
+        )
+
+    def get_session(self, session_id: UUID) -> Session:
+        return self._read(lambda connection: sessions.load_session(connection, session_id))
+
+    def find_session(self, source: str, source_id: str) -> Session:
+        def find(connection: apsw.Connection) -> Session:
+            return sessions.load_session(connection, sessions.find_session_id(connection, source, source_id))
+
+        return self._read(find)
+
+    def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
+        return self._read(lambda connection: sessions.list_sessions(connection, query))
+
+    def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
+        return self._write(lambda connection: sessions.update_session(connection, session_id, changes, self._deferred))
+
+    def purge_session(self, session_id: UUID) -> None:
+        self._write(lambda connection: purge.purge_session(connection, session_id))
+        if self._engine.path is not None:
+            self._empty_wal(session_id)
+
+    def fork_session(self, session_id: UUID, new: NewFork) -> Session:
+        return self._write(lambda connection: sessions.fork_session(connection, session_id, new, self._deferred))
+
+    def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
+        return self._write(lambda connection: checkpoints.write_checkpoint(connection, session_id, new, self._deferred))
+
+    def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
+        return self._read(lambda connection: checkpoints.load_checkpoint(connection, checkpoint_id), checkpoint_id)
+
+    def list_checkpoints(self, session_id: UUID, query: CheckpointQuery) -> Page[CheckpointSummary]:
+        return self._read(lambda connection: checkpoints.list_checkpoints(connection, session_id, query))
+
+    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
+        return self._read(
+            lambda connection: checkpoints.load_slice(connection, checkpoint_id, start, stop), checkpoint_id
+        )
+
+    def get_ancestry(self, checkpoint_id: UUID) -> list[UUID]:
+        return self._read(lambda connection: checkpoints.list_ancestry(connection, checkpoint_id), checkpoint_id)
+
+    def set_active_checkpoint(self, session_id: UUID, checkpoint_id: UUID, now: int) -> Session:
+        return self._write(
+            lambda connection: sessions.set_active_checkpoint(
+                connection, session_id, checkpoint_id, now, self._deferred
+            )
+        )
+
+    def info(self) -> BackendInfo:
+        self._check_open()
+        return BackendInfo(kind="local", store_path=self._engine.path or ":memory:")
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            with translating():
+                registry.release(self._engine)
+
+    def migrate(self) -> list[int]:
+        """Apply every pending migration and return their versions."""
+        done: list[int] = []
+        path = self._engine.path or ":memory:"
+        while (version := self._write(lambda connection: migrations.apply_next(connection, path))) is not None:
+            done.append(version)
+        return done
+
+    def migration_status(self) -> MigrationStatus:
+        """What has been applied to the file and what has not."""
+        return self._read(migrations.status)
+
+    def roll_back(self, *, discard: bool) -> int | None:
+        """Undo the newest migration and return its version, None where none is applied."""
+        return self._write(lambda connection: migrations.roll_back_last(connection, discard=discard))
+
+    def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
+        self._check_open()
+        with translating(checkpoint_id):
+            return self._engine.read(work, timeout=self._timeout)
+
+    def _write(self, work: Work[T]) -> T:
+        self._check_open()
+        if self._read_only:
+            raise InvalidRequestError("the store was opened read-only")
+        with translating():
+            return self._engine.write(work, timeout=self._timeout, durable=self._durable)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed()
+
+    def _deferred(self, checkpoint_id: UUID) -> State:
+        return State.deferred(
+            lambda: self._read(lambda connection: checkpoints.load_state(connection, checkpoint_id), checkpoint_id)
+        )
+
+    def _empty_wal(self, session_id: UUID) -> None:
+        deadline = time.monotonic() + self._timeout
+        with translating():
+            while not self._engine.alone(purge.empty_wal, timeout=self._timeout):
+                if time.monotonic() >= deadline:
+                    raise purge.wal_still_held(session_id)
+                time.sleep(_WAL_RETRY_SECONDS)
+
+
+def open_backend(
+    path: str | None,
+    *,
+    durability: Durability = "full",
+    busy_timeout: float,
+    read_only: bool = False,
+    migrate: bool = True,
+) -> SQLiteBackend:
+    """Open the file at `path` (None is a new database in memory), made and migrated where needed.
+
+    With `migrate` False the schema is left as it is, whatever version that is. UnavailableError where the file cannot
+    be opened, is no database, is not clew's, or is from a newer clew.
+    """
+    if path is None:
+        engine = Engine(None)
+    else:
+        path = os.path.realpath(Path(path).expanduser())
+        _prepare_file(path, read_only)
+        engine = registry.acquire(path)
+    backend = SQLiteBackend(engine, durability=durability, busy_timeout=busy_timeout, read_only=read_only)
+    try:
+        _prepare_schema(backend, engine, path, busy_timeout, read_only, migrate)
+    except BaseException:
+        backend.close()
+        raise
+    return backend
+
+
+def _prepare_file(path: str, read_only: bool) -> None:
+    if not read_only:
+        create_private_file(path)
+    elif not Path(path).is_file():
+        raise UnavailableError(f"there is no file {path}")
+
+
+def _prepare_schema(
+    backend: SQLiteBackend, engine: Engine, path: str | None, timeout: float, read_only: bool, migrate: bool
+) -> None:
+    def inspect(connection: apsw.Connection) -> bool:
+        if path is not None:
+            migrations.check_is_ours(connection, path)
+            migrations.check_not_newer(connection, path)
+            if read_only:
+                migrations.check_current(connection, path)
+        return bool(migrations.status(connection).pending)
+
+    with translating():
+        try:
+            pending = engine.read(inspect, timeout=timeout)
+        except apsw.NotADBError as error:
+            raise UnavailableError(f"{path} is not a database") from error
+    if pending and migrate:
+        backend.migrate()

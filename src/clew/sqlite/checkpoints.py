@@ -1,0 +1,265 @@
+"""Writing and reading checkpoints, inside a transaction that the caller holds."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+from uuid import UUID
+
+import apsw
+
+from clew.backend import (
+    CheckpointQuery,
+    NewCheckpoint,
+    checkpoint_not_found,
+    id_taken,
+    label_taken,
+    not_active,
+    session_not_found,
+)
+from clew.cursors import decode_cursor, encode_cursor
+from clew.model import ACTIVE, KEEP, Active, Checkpoint, CheckpointSummary, Page, State, StoredState
+from clew.sqlite import rows
+from clew.sqlite.content import read_content, store_content
+from clew.sqlite.queries import execute, fetch_all, fetch_one, iterate
+from clew.sqlite.timelines import EMPTY, Owner, Point, extend, place, read, read_slice
+from clew.times import from_micros
+
+Deferred = Callable[[UUID], State]
+"""Makes the state of a checkpoint that is read when first touched."""
+
+
+MAX_ROWS = 2**63 - 1
+"""The largest LIMIT that SQLite takes."""
+
+
+class Node(NamedTuple):
+    """A checkpoint of a session as a place to go on from."""
+
+    seq: int
+    id: bytes
+    point: Point
+    metadata: int | None
+
+
+class Head(NamedTuple):
+    """What a write needs to know of a session."""
+
+    session: int
+    family: int
+    next_seq: int
+    updated_at: int
+    active: Node | None
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.session, self.family)
+
+
+def read_head(connection: apsw.Connection, session_id: UUID) -> Head:
+    """The head of a session; NotFoundError where there is none."""
+    row = fetch_one(connection, "session_head", {"id": session_id.bytes})
+    if row is None:
+        raise session_not_found(session_id)
+    key, family, next_seq, updated_at, *active = row
+    return Head(key, family, next_seq, updated_at, None if active[0] is None else _node(active))
+
+
+def find_node(connection: apsw.Connection, head: Head, checkpoint_id: UUID | Active) -> Node | None:
+    """A checkpoint of the session, or its active one (None where it has none); NotFoundError for any other."""
+    if checkpoint_id is ACTIVE:
+        return head.active
+    row = fetch_one(connection, "checkpoint_in_session", {"id": checkpoint_id.bytes, "session": head.session})
+    if row is None:
+        raise checkpoint_not_found(checkpoint_id)
+    return _node(row)
+
+
+def write_checkpoint(
+    connection: apsw.Connection, session_id: UUID, new: NewCheckpoint, deferred: Deferred
+) -> Checkpoint:
+    """See `Backend.write_checkpoint`."""
+    head = read_head(connection, session_id)
+    if new.fingerprint is not None and _is_written(connection, head, new):
+        return load_checkpoint(connection, new.id, deferred)
+    _check_if_active(head, new.if_active)
+    parent = None if new.parent is None else find_node(connection, head, new.parent)
+    if new.label is not None:
+        _check_label(connection, head.session, new.label)
+    created_at = max(new.now, head.updated_at) if new.created_at is None else new.created_at
+    insert_checkpoint(
+        connection,
+        head,
+        id=new.id,
+        parent=parent,
+        point=_place(connection, head, parent, new),
+        metadata=_metadata(connection, head, parent, new),
+        label=new.label,
+        created_at=created_at,
+        fingerprint=new.fingerprint,
+        has_news=bool(new.bodies),
+    )
+    return Checkpoint(
+        id=new.id,
+        session_id=session_id,
+        parent_id=None if parent is None else UUID(bytes=parent.id),
+        label=new.label,
+        state=deferred(new.id),
+        created_at=from_micros(created_at),
+        updated_at=from_micros(created_at),
+    )
+
+
+def insert_checkpoint(
+    connection: apsw.Connection,
+    head: Head,
+    *,
+    id: UUID,
+    parent: Node | None,
+    point: Point,
+    metadata: int | None,
+    label: str | None,
+    created_at: int,
+    fingerprint: bytes | None,
+    has_news: bool,
+) -> None:
+    """Add a checkpoint at a point and make it the session's active one; `has_news` where it brings messages."""
+    fetch_one(
+        connection,
+        "insert_checkpoint",
+        {
+            "session": head.session,
+            "seq": head.next_seq,
+            "id": id.bytes,
+            "parent": None if parent is None else parent.seq,
+            "timeline": point.timeline,
+            "length": point.length,
+            "chain": point.chain,
+            "metadata": metadata,
+            "label": label,
+            "created_at": created_at,
+            "fingerprint": fingerprint,
+        },
+    )
+    execute(
+        connection,
+        "advance_session",
+        {
+            "session": head.session,
+            "updated_at": max(created_at, head.updated_at),
+            "last_message_at": created_at if has_news else None,
+        },
+    )
+
+
+def load_checkpoint(connection: apsw.Connection, checkpoint_id: UUID, deferred: Deferred | None = None) -> Checkpoint:
+    """A checkpoint, its state read now, or when first touched where `deferred` is given."""
+    row = fetch_one(connection, "checkpoint_by_id", {"id": checkpoint_id.bytes})
+    if row is None:
+        raise checkpoint_not_found(checkpoint_id)
+    return checkpoint_from_row(connection, row, deferred)
+
+
+def checkpoint_from_row(connection: apsw.Connection, row: rows.Row, deferred: Deferred | None) -> Checkpoint:
+    """A checkpoint from the columns of ``checkpoint_by_id``."""
+    *columns, timeline, length, chain, metadata = row
+    id = UUID(bytes=row[0])
+    if deferred is not None:
+        state = deferred(id)
+    else:
+        state = State.stored(read_state(connection, id, Point(timeline, length, chain), metadata))
+    return rows.checkpoint(columns, state)
+
+
+def read_state(connection: apsw.Connection, checkpoint_id: UUID, point: Point, metadata: int | None) -> StoredState:
+    """The bytes of a state, checked; CorruptStateError naming the checkpoint where they are damaged."""
+    bodies = read(connection, point, checkpoint_id)
+    return StoredState(bodies, read_content(connection, metadata, checkpoint_id), checkpoint_id)
+
+
+def load_state(connection: apsw.Connection, checkpoint_id: UUID) -> StoredState:
+    """The bytes of the state of a checkpoint."""
+    row = fetch_one(connection, "checkpoint_by_id", {"id": checkpoint_id.bytes})
+    if row is None:
+        raise checkpoint_not_found(checkpoint_id)
+    timeline, length, chain, metadata = row[-4:]
+    return read_state(connection, checkpoint_id, Point(timeline, length, chain), metadata)
+
+
+def load_slice(connection: apsw.Connection, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
+    """The bodies of a slice of a checkpoint's messages."""
+    row = fetch_one(connection, "checkpoint_point", {"id": checkpoint_id.bytes})
+    if row is None:
+        raise checkpoint_not_found(checkpoint_id)
+    point = Point(*row)
+    first, beyond, _ = slice(start, stop).indices(point.length)
+    return read_slice(connection, point, first, beyond, checkpoint_id)
+
+
+def list_checkpoints(connection: apsw.Connection, session_id: UUID, query: CheckpointQuery) -> Page[CheckpointSummary]:
+    """See `Backend.list_checkpoints`."""
+    found = fetch_one(connection, "session_checkpoint_count", {"id": session_id.bytes})
+    if found is None:
+        raise session_not_found(session_id)
+    session, total = found
+    after = 0 if query.cursor is None else decode_cursor("checkpoints", query.cursor, (int,))[0]
+    parameters = {
+        "session": session,
+        "after": after,
+        "metadata": None if query.metadata is None else query.metadata.decode(),
+        "limit": min(query.limit + 1, MAX_ROWS),
+        "offset": query.offset,
+    }
+    found_rows = fetch_all(connection, "list_checkpoints", parameters)
+    shown = found_rows[: query.limit]
+    return Page(
+        items=[rows.checkpoint_summary(row, session_id) for row in shown],
+        total=total if query.metadata is None else None,
+        next_cursor=encode_cursor("checkpoints", shown[-1][-1]) if shown and len(found_rows) > len(shown) else None,
+    )
+
+
+def list_ancestry(connection: apsw.Connection, checkpoint_id: UUID) -> list[UUID]:
+    """The checkpoint, its parent, and so on to the root."""
+    found = [UUID(bytes=id) for (id,) in iterate(connection, "ancestry", {"id": checkpoint_id.bytes})]
+    if not found:
+        raise checkpoint_not_found(checkpoint_id)
+    return found
+
+
+def _node(row: rows.Row) -> Node:
+    seq, id, metadata, timeline, length, chain, is_end = row
+    return Node(seq, id, Point(timeline, length, chain, bool(is_end)), metadata)
+
+
+def _is_written(connection: apsw.Connection, head: Head, new: NewCheckpoint) -> bool:
+    claim = fetch_one(connection, "checkpoint_claim", {"id": new.id.bytes})
+    if claim is None:
+        return False
+    if claim != (head.session, new.fingerprint):
+        raise id_taken("checkpoint", new.id)
+    return True
+
+
+def _check_if_active(head: Head, expected: UUID | None) -> None:
+    if expected is not None and (head.active is None or head.active.id != expected.bytes):
+        raise not_active(expected)
+
+
+def _check_label(connection: apsw.Connection, session: int, label: str) -> None:
+    if fetch_one(connection, "label_taken", {"session": session, "label": label}):
+        raise label_taken(label)
+
+
+def _place(connection: apsw.Connection, head: Head, parent: Node | None, new: NewCheckpoint) -> Point:
+    if not new.full:
+        return extend(connection, head.owner, EMPTY if parent is None else parent.point, new.bodies)
+    # Timelines need not follow the tree: a new root most often repeats what the active checkpoint holds.
+    basis = parent or head.active
+    return place(connection, head.owner, EMPTY if basis is None else basis.point, new.bodies)
+
+
+def _metadata(connection: apsw.Connection, head: Head, parent: Node | None, new: NewCheckpoint) -> int | None:
+    if new.metadata is KEEP:
+        return None if parent is None else parent.metadata
+    if new.metadata is None:
+        return None
+    return store_content(connection, head.family, new.metadata)

@@ -1,0 +1,44 @@
+"""Content of a family: JSON text kept once, however often it is referred to."""
+
+from uuid import UUID
+
+import apsw
+
+from clew.errors import CorruptStateError
+from clew.hashing import content_hash
+from clew.sqlite.queries import execute, fetch_all, fetch_one
+
+
+def store_content(connection: apsw.Connection, family: int, body: bytes) -> int:
+    """The key of `body` in the family, written only where the family does not have it.
+
+    The hash finds candidates and the bytes decide: a collision can never put other content in the place of `body`.
+    """
+    digest = content_hash(body)
+    for key, stored in fetch_all(connection, "find_content", {"family": family, "hash": digest}):
+        if stored == body:
+            return int(key)
+    execute(connection, "insert_content", {"family": family, "hash": digest, "body": body})
+    return connection.last_insert_rowid()
+
+
+def read_content(connection: apsw.Connection, key: int | None, checkpoint_id: UUID | None = None) -> bytes | None:
+    """The value under `key`, None for no key; CorruptStateError where it is missing or not what was written."""
+    if key is None:
+        return None
+    row = fetch_one(connection, "read_content", {"key": key})
+    if row is None:
+        raise CorruptStateError(f"metadata{_of(checkpoint_id)} is missing", checkpoint_id)
+    digest, body = row
+    return checked(digest, body, f"metadata{_of(checkpoint_id)}", checkpoint_id)
+
+
+def checked(digest: bytes, body: bytes, what: str, checkpoint_id: UUID | None = None) -> bytes:
+    """`body` where it has the hash that was stored with it."""
+    if content_hash(body) != digest:
+        raise CorruptStateError(f"{what} does not match its hash", checkpoint_id)
+    return body
+
+
+def _of(checkpoint_id: UUID | None) -> str:
+    return "" if checkpoint_id is None else f" of checkpoint {checkpoint_id}"

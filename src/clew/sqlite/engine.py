@@ -1,0 +1,114 @@
+"""One open file: a connection that writes, a pool that reads, and the rules between threads and processes."""
+
+import os
+import threading
+import time
+from typing import TypeVar
+
+import apsw
+
+from clew import limits
+from clew.errors import UnavailableError
+from clew.sqlite import connections
+from clew.sqlite.errors import closed
+from clew.sqlite.group_commit import GroupCommit, Job, Work
+from clew.sqlite.writer import Writer
+
+T = TypeVar("T")
+
+_NEVER = float("inf")
+
+
+class Engine:
+    """Runs reads and writes on one file, or on one database in memory (`path` None).
+
+    One engine a file in a process (see `clew.sqlite.registry`): its writers share commits, which two engines could not.
+    Writes go through `write`, reads through `read`; both take a plain function of a connection and run it inside one
+    transaction. A write function may run more than once, after a rollback, so it must change nothing but the database.
+    The driver's errors come out as they are: the backend translates them.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+        self._process = os.getpid()
+        self._writer: Writer | None = None
+        self._group: GroupCommit | None = None
+        self._idle_readers: list[apsw.Connection] = []
+        self._reader_slots = threading.BoundedSemaphore(limits.MAX_READERS)
+        self._opening = threading.Lock()
+        self._closed = False
+
+    def write(self, work: Work[T], *, timeout: float, durable: bool) -> T:
+        """Run `work` in a write transaction, committed when this returns; `durable` also across a loss of power."""
+        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=durable), timeout)
+
+    def alone(self, work: Work[T], *, timeout: float) -> T:
+        """Run `work` on the writing connection outside of any transaction, with no other writer of this process."""
+        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=True, alone=True), timeout)
+
+    def read(self, work: Work[T], *, timeout: float) -> T:
+        """Run `work` in a read transaction: everything it reads is of one moment."""
+        self._check_usable()
+        if self.path is None:
+            return self.alone(work, timeout=timeout)
+        if not self._reader_slots.acquire(timeout=timeout):
+            raise UnavailableError(f"all {limits.MAX_READERS} readers stayed busy beyond the time limit")
+        try:
+            return self._read_with(self._take_reader(self.path), work, timeout)
+        finally:
+            self._reader_slots.release()
+
+    def close(self) -> None:
+        """Close every connection, after the writes under way; SQLite moves the write-ahead log into the file then."""
+        with self._opening:
+            if self._closed or self._process != os.getpid():
+                return
+            self._closed = True
+        while self._idle_readers:
+            self._idle_readers.pop().close()
+        writer = self._writer
+        if writer is not None and self._group is not None:
+            self._group.submit(Job(lambda _: writer.close(), deadline=_NEVER, durable=True, alone=True))
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise closed()
+        if self._process != os.getpid():
+            raise UnavailableError("this store was opened before the process forked; open it again in the new process")
+
+    def _submit(self, job: Job[T], timeout: float) -> T:
+        self._check_usable()
+        return self._writers(timeout).submit(job)
+
+    def _writers(self, timeout: float) -> GroupCommit:
+        """The queue of writers; opens the connection that writes when the first one comes."""
+        if self._group is not None:
+            return self._group
+        with self._opening:
+            if self._closed:
+                raise closed()
+            if self._group is None:
+                self._writer = Writer(self.path, timeout)
+                self._group = GroupCommit(self._writer.run_batch, time.monotonic)
+            return self._group
+
+    # -- readers
+
+    def _take_reader(self, path: str) -> apsw.Connection:
+        try:
+            return self._idle_readers.pop()  # the most recently used: its cache is the warmest
+        except IndexError:
+            return connections.open_reader(path)
+
+    def _read_with(self, connection: apsw.Connection, work: Work[T], timeout: float) -> T:
+        try:
+            connection.set_busy_timeout(int(timeout * 1000))
+            connection.execute("BEGIN")
+            return work(connection)
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if self._closed or len(self._idle_readers) >= limits.MAX_IDLE_READERS:
+                connection.close()
+            else:
+                self._idle_readers.append(connection)

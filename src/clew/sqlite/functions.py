@@ -1,0 +1,41 @@
+"""Functions that the queries call."""
+
+from functools import lru_cache
+from typing import Any
+
+import apsw
+
+from clew.messages import decode_value
+
+
+def register_functions(connection: apsw.Connection) -> None:
+    """Make clew's functions known to a connection."""
+    connection.create_scalar_function("clew_contains", lambda *pair: contains(*pair), 2, deterministic=True)
+
+
+def contains(stored: Any, wanted: Any) -> int:
+    """Whether the JSON object `stored` has every top-level key of the JSON object `wanted`, with an equal value."""
+    if stored is None:
+        return int(not _wanted(wanted))
+    value = decode_value(stored.encode())
+    return int(
+        isinstance(value, dict)
+        and all(key in value and json_equal(value[key], expected) for key, expected in _wanted(wanted).items())
+    )
+
+
+def json_equal(a: Any, b: Any) -> bool:
+    """Equality as JSON has it: 1 equals 1.0, but neither equals true."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(json_equal(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(json_equal, a, b))
+    return bool(a == b)
+
+
+@lru_cache(maxsize=64)
+def _wanted(text: str) -> dict[str, Any]:
+    wanted: dict[str, Any] = decode_value(text.encode())
+    return wanted

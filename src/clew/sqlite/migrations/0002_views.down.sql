@@ -1,0 +1,3 @@
+DROP VIEW messages;
+DROP VIEW checkpoints;
+DROP VIEW sessions;

@@ -1,0 +1,51 @@
+"""Removing a session for good, and what its family no longer reaches with it."""
+
+from uuid import UUID
+
+import apsw
+
+from clew.errors import UnavailableError
+from clew.sqlite.checkpoints import read_head
+from clew.sqlite.queries import execute, fetch_all, iterate
+
+
+def purge_session(connection: apsw.Connection, session_id: UUID) -> None:
+    """See `Backend.purge_session`; `empty_wal` has to follow for the bytes to be gone from the files."""
+    head = read_head(connection, session_id)
+    session = {"session": head.session}
+    execute(connection, "detach_session", session)
+    execute(connection, "delete_checkpoints_of_session", session)
+    fetch_all(connection, "disown_timelines", {**session, "family": head.family})
+    execute(connection, "delete_session", session)
+    collect_family(connection, head.family)
+
+
+def collect_family(connection: apsw.Connection, family: int) -> None:
+    """Delete the timelines, entries and content of a family that no checkpoint or session of it reaches."""
+    reached: dict[int, int] = dict(iterate(connection, "reached_lengths", {"family": family}))
+    # Descendants come before their ancestors, so what each needs of its ancestor is known when that one's turn comes.
+    for timeline, ancestor, ancestor_length in iterate(connection, "family_timelines", {"family": family}):
+        length = reached.get(timeline, 0)
+        execute(connection, "cut_timeline", {"timeline": timeline, "length": length})
+        if length == 0:
+            execute(connection, "delete_timeline", {"timeline": timeline})
+        elif ancestor is not None:
+            reached[ancestor] = max(reached.get(ancestor, 0), ancestor_length)
+    execute(connection, "delete_unreached_content", {"family": family})
+
+
+def empty_wal(connection: apsw.Connection) -> bool:
+    """Move the write-ahead log into the file and cut it to nothing; False while a reader still needs it.
+
+    Purged bytes are zeroed in the file's pages, but older copies of these pages stay in the log until it is emptied.
+    """
+    ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return not busy
+
+
+def wal_still_held(session_id: UUID) -> UnavailableError:
+    """For a purge that is committed, while a reader keeps older bytes in the log."""
+    return UnavailableError(
+        f"session {session_id} is purged, but a reader kept its bytes in the write-ahead log beyond the time limit; "
+        "they go with the next purge or when the store is closed"
+    )

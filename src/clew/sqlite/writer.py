@@ -1,0 +1,118 @@
+"""The one connection of a file that writes, and how it runs a batch of jobs."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import apsw
+
+from clew.sqlite import connections
+from clew.sqlite.group_commit import FAILURES, Job
+from clew.sqlite.turnstile import Turnstile
+
+_SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
+
+
+class Writer:
+    """Runs batches, one at a time, in whichever thread leads."""
+
+    def __init__(self, path: str | None, timeout: float) -> None:
+        """A connection to the file at `path`, or to a database in memory where that is None."""
+        self._durable: bool | None = None
+        self._turnstile = None if path is None else Turnstile(path)
+        if path is None:
+            self._connection = connections.open_memory()
+        else:
+            self._connection = connections.open_writer(path, time.monotonic() + timeout)
+
+    def run_batch(self, jobs: list[Job[Any]]) -> None:
+        """Run jobs and mark each one finished; raises only what interrupts the thread."""
+        try:
+            if jobs[0].alone:
+                jobs[0].record(jobs[0].work(self._connection))
+            else:
+                self._take_turn(jobs, max(job.deadline for job in jobs))
+        except FAILURES as error:
+            for job in jobs:
+                if not job.finished:
+                    job.record(error=error)
+        _finish(jobs)
+
+    def close(self) -> None:
+        """Close the connection; nothing may run any more."""
+        self._connection.close()
+        if self._turnstile is not None:
+            self._turnstile.close()
+
+    def _take_turn(self, jobs: list[Job[Any]], deadline: float) -> None:
+        if self._turnstile is None:
+            self._write(jobs, deadline)
+            return
+        self._turnstile.acquire(deadline)
+        try:
+            self._write(jobs, deadline)
+        finally:
+            self._turnstile.release()
+
+    def _write(self, jobs: list[Job[Any]], deadline: float) -> None:
+        if not self._commit(jobs, deadline):
+            for job in jobs:  # the company was lost with its transaction: each on its own, to see whose fault it was
+                self._commit([job], deadline)
+
+    def _commit(self, jobs: list[Job[Any]], deadline: float) -> bool:
+        """Run jobs in one transaction and mark them finished; False where a batch has to be taken apart."""
+        committing = False
+        try:
+            self._begin(deadline, durable=any(job.durable for job in jobs))
+            if len(jobs) == 1:
+                jobs[0].record(jobs[0].work(self._connection))
+            elif not self._run_together(jobs):
+                return False
+            committing = True
+            self._connection.execute("COMMIT")
+        except FAILURES as error:
+            if len(jobs) > 1:
+                return False
+            jobs[0].record(error=error)
+        except BaseException:
+            # Where the interrupt came after the commit was done, its jobs must not run again.
+            if committing and not self._connection.in_transaction:
+                _finish(jobs)
+            raise
+        finally:
+            self._roll_back_leftovers()
+        _finish(jobs)
+        return True
+
+    def _begin(self, deadline: float, *, durable: bool) -> None:
+        if self._durable is not durable:
+            connections.pragma(self._connection, f"synchronous = {_SYNCHRONOUS[durable]}")
+            self._durable = durable
+        self._connection.set_busy_timeout(max(int((deadline - time.monotonic()) * 1000), 1))
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def _run_together(self, jobs: list[Job[Any]]) -> bool:
+        """Run jobs one after the other inside the open transaction.
+
+        A job that fails before it has changed anything, as nearly all that fail do, takes no other along. False where
+        one failed later than that: then the transaction has to be given up, and each job run in one of its own.
+        """
+        for job in jobs:
+            before = self._connection.total_changes()
+            try:
+                job.record(job.work(self._connection))
+            except FAILURES as error:
+                if self._connection.total_changes() != before or not self._connection.in_transaction:
+                    return False
+                job.record(error=error)
+        return True
+
+    def _roll_back_leftovers(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+
+
+def _finish(jobs: list[Job[Any]]) -> None:
+    for job in jobs:
+        job.finished = True
