@@ -1,6 +1,7 @@
 """Session and checkpoint storage for AI agents."""
 
-from clew.aio import AsyncStore, open_async
+from typing import TYPE_CHECKING, Any
+
 from clew.errors import (
     ConflictError,
     CorruptStateError,
@@ -30,6 +31,9 @@ from clew.model import (
 )
 from clew.schema import Migrations, migrations
 from clew.store import Store, open
+
+if TYPE_CHECKING:
+    from clew.aio import AsyncStore, open_async
 
 __version__ = "0.1.0"
 
@@ -64,3 +68,12 @@ __all__ = [
     "open",
     "open_async",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # asyncio is a third of what importing clew costs: only who awaits pays for it.
+    if name in ("AsyncStore", "open_async"):
+        from clew import aio
+
+        return getattr(aio, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

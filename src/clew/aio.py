@@ -410,7 +410,7 @@ class AsyncStore:
     async def _opened(self) -> Store:
         if self._store is not None:
             return self._store
-        if self._opening is None:
+        if self._opening is None or self._opening.done():  # not tried yet, or failed
             self._opening = asyncio.ensure_future(self._run(lambda: self.sync))
         # Shielded: others may wait for the same opening.
         return await asyncio.shield(self._opening)

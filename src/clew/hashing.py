@@ -4,7 +4,6 @@ XXH3-128 finds damage and finds candidates for sharing; it is not relied on agai
 because two hashes agree compares the bytes as well.
 """
 
-import hashlib
 from collections.abc import Iterable
 
 import msgspec
@@ -31,4 +30,4 @@ def extend_chain(chain: bytes, bodies: Iterable[bytes]) -> bytes:
 
 def fingerprint(*parts: object) -> bytes:
     """16 bytes that tell one call from another: `parts` are text, bytes, UUIDs, numbers or None."""
-    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()
+    return content_hash(msgspec.msgpack.encode(parts))

@@ -4,8 +4,6 @@ import os
 import re
 from typing import Any
 
-import platformdirs
-
 from clew.backend import Backend
 from clew.errors import InvalidRequestError
 from clew.limits import DEFAULT_BUSY_TIMEOUT
@@ -31,7 +29,7 @@ def open_url(
 
 def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
     """The path that a URL names, None for a database in memory; InvalidRequestError where it names no SQLite file."""
-    text = default_url() if url is None else os.fspath(url)
+    text = default_url() if url is None else os.fspath(url) if isinstance(url, os.PathLike) else url
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidRequestError("url must be a path, sqlite:///path or :memory:")
     match = _URL.fullmatch(text)
@@ -45,7 +43,13 @@ def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
 
 def default_url() -> str:
     """``$CLEW_URL``, else a file in the platform's directory for data of programs."""
-    return os.environ.get("CLEW_URL") or str(platformdirs.user_data_path("clew", appauthor=False) / "clew.db")
+    return os.environ.get("CLEW_URL") or _data_file()
+
+
+def _data_file() -> str:
+    import platformdirs  # needed by those who name no store
+
+    return os.path.join(platformdirs.user_data_dir("clew", appauthor=False), "clew.db")
 
 
 def _path_after_scheme(rest: str) -> str | None:

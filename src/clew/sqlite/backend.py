@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -166,7 +165,7 @@ def open_backend(
     if path is None:
         engine = Engine(None)
     else:
-        path = os.path.realpath(Path(path).expanduser())
+        path = os.path.realpath(os.path.expanduser(path))
         _prepare_file(path, read_only)
         engine = registry.acquire(path)
     backend = SQLiteBackend(engine, durability=durability, busy_timeout=busy_timeout, read_only=read_only)
@@ -181,7 +180,7 @@ def open_backend(
 def _prepare_file(path: str, read_only: bool) -> None:
     if not read_only:
         create_private_file(path)
-    elif not Path(path).is_file():
+    elif not os.path.isfile(path):
         raise UnavailableError(f"there is no file {path}")
 
 

@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
 from clew.errors import UnavailableError
 from clew.sqlite.functions import register_functions
+
+T = TypeVar("T")
 
 _RETRY_SECONDS = 0.005
 _READER_CACHE_KIB = 4 * 1024
@@ -21,24 +22,24 @@ apsw.config(apsw.SQLITE_CONFIG_LOG, None)  # what goes wrong is raised; SQLite's
 
 def create_private_file(path: str) -> None:
     """Make missing directories (0700) and the file (0600) before SQLite does, which would use the umask alone."""
-    _make_directories(Path(path).parent)
+    _make_directories(os.path.dirname(path))
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        if Path(path).is_dir():
+        if os.path.isdir(path):
             raise UnavailableError(f"{path} is a directory") from None
     except OSError as error:
         raise UnavailableError(f"cannot create {path}: {error.strerror}") from error
 
 
-def _make_directories(directory: Path) -> None:
-    if directory.is_dir():
+def _make_directories(directory: str) -> None:
+    if os.path.isdir(directory):
         return
-    _make_directories(directory.parent)
+    _make_directories(os.path.dirname(directory))
     try:
-        directory.mkdir(mode=0o700)
+        os.mkdir(directory, 0o700)
     except FileExistsError:
-        if not directory.is_dir():
+        if not os.path.isdir(directory):
             raise UnavailableError(f"{directory} is not a directory") from None
     except OSError as error:
         raise UnavailableError(f"cannot create the directory {directory}: {error.strerror}") from error
@@ -76,17 +77,15 @@ def pragma(connection: apsw.Connection, text: str) -> Any:
     return rows[0][0] if rows else None
 
 
-def retry_while_busy(action: Callable[[], Any], deadline: float) -> None:
+def retry_while_busy(action: Callable[[], T], deadline: float) -> T:
     """Repeat what answers Busy at once, without asking the busy handler, until `deadline`."""
     while True:
         try:
-            action()
+            return action()
         except (apsw.BusyError, apsw.LockedError):
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return
+        time.sleep(_RETRY_SECONDS)
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:

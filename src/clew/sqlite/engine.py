@@ -53,8 +53,12 @@ class Engine:
             return self.alone(work, timeout=timeout)
         if not self._reader_slots.acquire(timeout=timeout):
             raise UnavailableError(f"all {limits.MAX_READERS} readers stayed busy beyond the time limit")
+        path = self.path
         try:
-            return self._read_with(self._take_reader(self.path), work, timeout)
+            # Readers of a write-ahead log wait for nobody. What can be Busy is a file on its way to having one.
+            return connections.retry_while_busy(
+                lambda: self._read_with(self._take_reader(path), work, timeout), time.monotonic() + timeout
+            )
         finally:
             self._reader_slots.release()
 

@@ -3,9 +3,9 @@
 A migration is two files, ``NNNN_name.sql`` and ``NNNN_name.down.sql``; once released it is never edited.
 """
 
+import os
 import re
 from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
 import apsw
@@ -13,10 +13,12 @@ import apsw
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import MigrationStatus
 from clew.sqlite.connections import pragma
+from clew.sqlite.queries import read_packaged
 
 APPLICATION_ID = 0x636C6577
 """``clew`` in ASCII, in the header of every file of clew's."""
 
+_FOLDER = "migrations"
 _FILE_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 _LEDGER = (
     "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
@@ -38,14 +40,17 @@ class Migration(NamedTuple):
 @cache
 def known_migrations() -> tuple[Migration, ...]:
     """All migrations of this release, in order."""
-    folder = resources.files("clew.sqlite").joinpath("migrations")
-    found = []
-    for file in folder.iterdir():
-        match = _FILE_NAME.fullmatch(file.name)
-        if match:
-            down = folder.joinpath(file.name.replace(".sql", ".down.sql")).read_text(encoding="utf-8")
-            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"), down))
-    return tuple(sorted(found))
+    names = os.listdir(os.path.join(os.path.dirname(__file__), _FOLDER))
+    matches = [match for match in map(_FILE_NAME.fullmatch, sorted(names)) if match]
+    return tuple(
+        Migration(
+            version=int(match[1]),
+            name=match[2],
+            up=read_packaged(_FOLDER, match[0]),
+            down=read_packaged(_FOLDER, match[0].replace(".sql", ".down.sql")),
+        )
+        for match in matches
+    )
 
 
 def check_is_ours(connection: apsw.Connection, path: str) -> None:

@@ -1,8 +1,8 @@
 """The statements of ``queries.sql`` by name, and how they are run."""
 
+import os
 import re
 from collections.abc import Iterator
-from importlib import resources
 from typing import Any, Final
 
 import apsw
@@ -25,7 +25,13 @@ def parse_queries(text: str) -> dict[str, str]:
     return queries
 
 
-SQL: Final = parse_queries(resources.files("clew.sqlite").joinpath("queries.sql").read_text(encoding="utf-8"))
+def read_packaged(*names: str) -> str:
+    """The text of a file beside this module."""
+    with open(os.path.join(os.path.dirname(__file__), *names), encoding="utf-8") as file:
+        return file.read()
+
+
+SQL: Final = parse_queries(read_packaged("queries.sql"))
 
 Row = tuple[Any, ...]
 

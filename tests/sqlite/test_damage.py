@@ -1,0 +1,149 @@
+"""Damage underneath the store: named, never returned as content, and it hides nothing else.
+
+Each test changes the file with SQL (the store closed meanwhile), as a flipped bit or a lost row would.
+"""
+
+from pathlib import Path
+from uuid import UUID
+
+import apsw
+import pytest
+
+import clew
+
+MESSAGES = [{"role": "user", "content": f"message {n}"} for n in range(6)]
+
+
+class Damaged:
+    """A store with a session `hurt` of six messages, and another one that nothing happens to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with clew.open(path) as store:
+            hurt = store.create_session("hurt", messages=MESSAGES[:3], metadata={"note": "root"})
+            assert hurt.active_checkpoint is not None
+            self.session = hurt.id
+            self.root = hurt.active_checkpoint.id
+            self.tip = store.append(hurt.id, MESSAGES[3:]).id
+            self.other = store.create_session("other", messages=MESSAGES).id
+
+    def tamper(self, sql: str) -> None:
+        connection = apsw.Connection(str(self.path))
+        connection.execute(sql)
+        assert connection.changes() > 0
+        connection.close()
+
+    def expect_corrupt(self, store: clew.Store, checkpoint_id: UUID, words: str) -> None:
+        with pytest.raises(clew.CorruptStateError, match=words) as raised:
+            _ = store.get_checkpoint(checkpoint_id)
+        assert raised.value.checkpoint_id == checkpoint_id
+        assert raised.value.code == "corrupt_state"
+
+    def expect_others_whole(self, store: clew.Store) -> None:
+        assert store.get_active_checkpoint(self.other).state.messages == MESSAGES
+        assert {summary.title for summary in store.list_sessions()} == {"hurt", "other"}
+        assert [summary.message_count for summary in store.list_checkpoints(self.session)] == [3, 6]
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Damaged:
+    return Damaged(tmp_path / "store.db")
+
+
+CONTENT_OF_HURT_5 = "key = (SELECT content FROM entry WHERE timeline = 1 AND position = 5)"
+
+
+def test_a_changed_message_names_its_checkpoint_and_position(damaged: Damaged) -> None:
+    damaged.tamper(f"UPDATE content SET body = replace(body, 'message', 'massage') WHERE {CONTENT_OF_HURT_5}")
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "message 5 that does not match its hash")
+        with pytest.raises(clew.CorruptStateError, match="message 5"):
+            store.get_messages(damaged.tip, start=-1)
+        with pytest.raises(clew.CorruptStateError):
+            store.get_session(damaged.session)
+        assert store.get_messages(damaged.tip, stop=5) == MESSAGES[:5]
+        assert store.get_checkpoint(damaged.root).state.messages == MESSAGES[:3]
+        damaged.expect_others_whole(store)
+
+
+def test_a_message_changed_together_with_its_hash_breaks_the_chain(damaged: Damaged) -> None:
+    other = "(SELECT content FROM entry WHERE timeline = 1 AND position = 0)"
+    damaged.tamper(f"UPDATE entry SET content = {other} WHERE timeline = 1 AND position = 5")
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "lost, doubled or out of place")
+        damaged.expect_others_whole(store)
+
+
+def test_a_lost_message_is_missed(damaged: Damaged) -> None:
+    damaged.tamper("DELETE FROM entry WHERE timeline = 1 AND position = 4")
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "has 5 of its 6 messages")
+        with pytest.raises(clew.CorruptStateError, match="has 1 of the 2 messages"):
+            store.get_messages(damaged.tip, start=4)
+        damaged.expect_others_whole(store)
+
+
+def test_swapped_messages_are_noticed(damaged: Damaged) -> None:
+    damaged.tamper(
+        "UPDATE entry SET content = (SELECT 9 - content FROM entry AS e WHERE e.timeline = entry.timeline"
+        " AND e.position = entry.position) WHERE timeline = 1 AND position IN (3, 4)"
+    )
+    with clew.open(damaged.path) as store:
+        with pytest.raises(clew.CorruptStateError):
+            store.get_checkpoint(damaged.tip)
+        damaged.expect_others_whole(store)
+
+
+def test_lost_content_is_missed(damaged: Damaged) -> None:
+    damaged.tamper(f"DELETE FROM content WHERE {CONTENT_OF_HURT_5}")
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "has 5 of its 6 messages")
+        damaged.expect_others_whole(store)
+
+
+def test_changed_metadata_is_noticed(damaged: Damaged) -> None:
+    damaged.tamper('UPDATE content SET body = \'{"note":"boot"}\' WHERE body = \'{"note":"root"}\'')
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.root, "metadata of checkpoint .* does not match its hash")
+        damaged.expect_others_whole(store)
+
+
+def test_a_lost_timeline_is_missed(damaged: Damaged) -> None:
+    connection = apsw.Connection(str(damaged.path))
+    connection.execute("PRAGMA foreign_keys = OFF").fetchall()
+    connection.execute("DELETE FROM timeline WHERE key = 1")
+    connection.close()
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "has 0 of its 6 messages")
+        damaged.expect_others_whole(store)
+
+
+def test_text_that_is_not_utf_8_is_damage_and_not_a_crash(damaged: Damaged) -> None:
+    damaged.tamper(f"UPDATE content SET body = CAST(x'7bff7d' AS TEXT) WHERE {CONTENT_OF_HURT_5}")
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "message 5")
+        damaged.expect_others_whole(store)
+
+
+def test_a_message_that_was_damaged_is_not_taken_for_the_same_one_written_again(damaged: Damaged) -> None:
+    damaged.tamper(f"UPDATE content SET body = replace(body, 'message', 'massage') WHERE {CONTENT_OF_HURT_5}")
+    with clew.open(damaged.path) as store:
+        again = store.append(damaged.session, MESSAGES[5:], parent_id=damaged.root)
+        assert store.get_checkpoint(again.id).state.messages == [*MESSAGES[:3], MESSAGES[5]]
+        full = store.create_checkpoint(damaged.session, MESSAGES, parent_id=damaged.tip)
+        assert store.get_checkpoint(full.id).state.messages == MESSAGES
+
+
+def test_a_page_of_garbage_is_corruption_and_not_a_crash(damaged: Damaged) -> None:
+    data = bytearray(damaged.path.read_bytes())
+    data[4096 * 3 : 4096 * 4] = b"\xa5" * 4096
+    damaged.path.write_bytes(data)
+    with pytest.raises(clew.StorageError):
+        touch_everything(damaged)
+
+
+def touch_everything(damaged: Damaged) -> None:
+    with clew.open(damaged.path) as store:
+        for session in (damaged.session, damaged.other):
+            store.get_session(session)
+            store.append(session, [{"role": "user"}])

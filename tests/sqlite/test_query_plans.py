@@ -1,0 +1,58 @@
+"""Every query that runs often finds its rows through an index."""
+
+import re
+
+import pytest
+
+import clew
+from clew.sqlite.queries import SQL, parse_queries
+
+# Those that read a family or a list from end to end, by what they are for.
+READS_IT_ALL = {
+    "count_sessions_filtered",
+    "count_sessions_kept",  # two rows
+    "delete_unreached_content",
+}
+
+
+def plan_of(sql: str) -> list[str]:
+    with clew.open(":memory:") as store:
+        store.create_session("one")
+        names = set(re.findall(r"(?<!:):(\w+)", sql))
+        return store._backend._engine.alone(  # type: ignore[attr-defined,no-any-return]
+            lambda connection: [
+                row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, 1))
+            ],
+            timeout=5,
+        )
+
+
+@pytest.mark.parametrize("name", sorted(set(SQL) - READS_IT_ALL))
+def test_no_query_scans_a_table(name: str) -> None:
+    scanned = [step for step in plan_of(SQL[name]) if step.startswith("SCAN ")]
+    # What a query has just put together (the page of a list, the line of ancestors) it reads from end to end.
+    assert {step.split()[1] for step in scanned} <= {"page", "line", "part", "CONSTANT"}
+
+
+def test_listing_sessions_walks_the_index_and_sorts_nothing() -> None:
+    plan = plan_of(SQL["list_sessions"])
+    assert plan.count("SEARCH s USING INDEX session_recent (status=?)") == 2
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("name", ["read_bodies", "read_hashed_bodies", "list_checkpoints"])
+def test_reading_in_order_sorts_nothing(name: str) -> None:
+    assert not [step for step in plan_of(SQL[name]) if "TEMP B-TREE" in step]
+
+
+def test_a_query_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="two queries are named a"):
+        parse_queries("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;\n")
+
+
+def test_every_query_is_used() -> None:
+    from importlib import resources
+
+    folder = resources.files("clew.sqlite")
+    code = "".join(file.read_text() for file in folder.iterdir() if file.name.endswith(".py"))
+    assert [name for name in SQL if f'"{name}"' not in code] == []
