@@ -47,13 +47,22 @@ def _make_directories(directory: str) -> None:
 
 def open_writer(path: str, deadline: float) -> apsw.Connection:
     """The connection that writes; switches a new file to WAL."""
+    # While another process does the same to a new file, any of these steps can answer Busy at once.
+    return retry_while_busy(lambda: _configured_writer(path), deadline)
+
+
+def _configured_writer(path: str) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
-    _configure(connection, _WRITER_CACHE_KIB)
-    # On from the first write: switched on for a purge alone it leaves copies of cells that had moved before.
-    pragma(connection, "secure_delete = ON")
-    # Without a limit the WAL keeps the size that the longest reader ever made it grow to.
-    pragma(connection, f"journal_size_limit = {_WAL_KEPT_BYTES}")
-    retry_while_busy(lambda: _switch_to_wal(connection, path), deadline)
+    try:
+        _configure(connection, _WRITER_CACHE_KIB)
+        # On from the first write: switched on for a purge alone it leaves copies of cells that had moved before.
+        pragma(connection, "secure_delete = ON")
+        # Without a limit the WAL keeps the size that the longest reader ever made it grow to.
+        pragma(connection, f"journal_size_limit = {_WAL_KEPT_BYTES}")
+        _switch_to_wal(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -67,7 +76,11 @@ def open_memory() -> apsw.Connection:
 def open_reader(path: str) -> apsw.Connection:
     """A connection that cannot write."""
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-    _configure(connection, _READER_CACHE_KIB)
+    try:
+        _configure(connection, _READER_CACHE_KIB)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
