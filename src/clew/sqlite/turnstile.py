@@ -9,6 +9,7 @@ The kernel releases them with the process, however it ends.
 
 import errno
 import os
+import threading
 import time
 
 from clew.errors import UnavailableError
@@ -20,16 +21,25 @@ except ImportError:  # pragma: no cover - Windows: SQLite's own waiting has to d
 
 _NEXT = 0
 _TURN = 1
-_POLL_SECONDS = 0.00005
 _HELD = {errno.EACCES, errno.EAGAIN}
 
 
 class Turnstile:
-    """Held by one process at a time. Not for threads: the engine lets one of its threads at it."""
+    """Held by one process at a time. Not for threads: the engine lets one of its threads at it.
+
+    Locks that are free are taken at once. To wait for one that is not, there is no call with a time limit, so a thread
+    waits without one, and whoever asked waits for the thread. Should it give up, the thread keeps its place in the
+    kernel's queue for whoever asks next, and lets go of a turn that nobody wants any more.
+    """
 
     def __init__(self, database_path: str) -> None:
         self.path = f"{database_path}-lock"
         self._descriptor = -1
+        self._changed = threading.Condition()
+        self._queued = False  # the thread is in the kernel's queue
+        self._wanted = False  # somebody waits for the thread
+        self._held = False
+        self._error: OSError | None = None
         if fcntl is not None:
             try:
                 self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -40,37 +50,80 @@ class Turnstile:
         """Wait for the turn until `deadline` (of `time.monotonic`), then UnavailableError."""
         if self._descriptor < 0:
             return
-        self._lock(_NEXT, deadline)
-        try:
-            self._lock(_TURN, deadline)
-        finally:
-            self._unlock(_NEXT)
+        with self._changed:
+            if not self._queued and self._try_at_once():
+                return
+            self._wanted = True
+            try:
+                self._wait(deadline)
+            finally:
+                self._wanted = False
 
     def release(self) -> None:
         """Let the next process in."""
-        if self._descriptor >= 0:
+        with self._changed:
+            self._held = False
             self._unlock(_TURN)
 
     def close(self) -> None:
         """Let go of the lock file, which stays: removing it would race with a process that has just opened it."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        with self._changed:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
 
-    def _lock(self, byte: int, deadline: float) -> None:
-        while not self._try_lock(byte):
-            if time.monotonic() >= deadline:
-                raise UnavailableError("the store stayed locked by another process beyond the time limit")
-            time.sleep(_POLL_SECONDS)
-
-    def _try_lock(self, byte: int) -> bool:
+    def _try_at_once(self) -> bool:
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _NEXT)
         except OSError as error:
-            if error.errno in _HELD:
-                return False
-            raise UnavailableError(f"cannot lock {self.path}: {error.strerror}") from error
+            return self._not_free(error)
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
+        except OSError as error:
+            return self._not_free(error)  # still next: the thread goes on from there
+        self._unlock(_NEXT)
+        self._held = True
         return True
 
+    def _not_free(self, error: OSError) -> bool:
+        if error.errno not in _HELD:
+            raise UnavailableError(f"cannot lock {self.path}: {error.strerror}") from error
+        return False
+
+    def _wait(self, deadline: float) -> None:
+        if not self._queued:
+            self._queued = True
+            threading.Thread(target=self._queue_up, name="clew-turn", daemon=True).start()
+        while not self._held:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise UnavailableError("the store stayed locked by another process beyond the time limit")
+            self._changed.wait(min(remaining, threading.TIMEOUT_MAX))
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise UnavailableError(f"cannot lock {self.path}: {error.strerror}") from error
+
+    def _queue_up(self) -> None:
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, _NEXT)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, _TURN)
+        except OSError as error:
+            self._leave_queue(error)
+        else:
+            self._leave_queue(None)
+
+    def _leave_queue(self, error: OSError | None) -> None:
+        with self._changed:
+            self._queued = False
+            self._unlock(_NEXT)
+            if error is None and self._wanted:
+                self._held = True
+            else:
+                self._unlock(_TURN)
+            if self._wanted:
+                self._error = error
+            self._changed.notify_all()
+
     def _unlock(self, byte: int) -> None:
-        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, byte)
+        if self._descriptor >= 0:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, byte)
