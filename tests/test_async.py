@@ -121,19 +121,20 @@ class TestCancelling:
 
     def test_calls_cancelled_at_any_moment_leave_the_store_whole(self, tmp_path: Path) -> None:
         async def main() -> None:
-            async with clew.open_async(tmp_path / "store.db", durability="normal") as store:
-                session = await store.create_session("one")
+            async with clew.open_async(tmp_path / "store.db", durability="normal") as awaited:
+                session = await awaited.create_session("one")
                 for turns in range(40):
-                    task = asyncio.ensure_future(store.append(session.id, [{"n": turns}, {"n": turns}]))
+                    task = asyncio.ensure_future(awaited.append(session.id, [{"n": turns}, {"n": turns}]))
                     for _ in range(turns):
                         await asyncio.sleep(0)
                     task.cancel()
                     await asyncio.wait([task])
-                await store.append(session.id, [{"n": "last"}])
-                found = (await store.get_active_checkpoint(session.id)).state.messages
-                assert found[-1] == {"n": "last"}
-                pairs = [message["n"] for message in found[:-1]]
-                assert pairs[::2] == pairs[1::2]
+            # Closed, and with that every call that had begun is done.
+            with clew.open(tmp_path / "store.db") as store:
+                found = [message["n"] for message in store.get_active_checkpoint(session.id).state.messages]
+                assert found[::2] == found[1::2]
+                assert len(set(found)) * 2 == len(found)
+                assert store.list_checkpoints(session.id).total == len(found) // 2 + 1
 
         asyncio.run(main())
 

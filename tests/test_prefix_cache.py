@@ -1,33 +1,52 @@
 """A full list is compared in memory with what was written: never mistaken, whatever it holds."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 import clew
-from clew.prefix_cache import Conversation, PrefixCache, pack_messages
+from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain
+from clew.messages import encode_messages
+from clew.prefix_cache import Conversation, PrefixCache, pack_messages, shared_prefix
 
 BEGINNING = [{"a": 1, "b": [True, None, 0.0, "text"]}, {"role": "user"}]
 
 
-def remembered(messages: list[Any], max_bytes: int = 10_000_000) -> tuple[PrefixCache, UUID]:
-    cache = PrefixCache(max_bytes)
+def conversation(messages: list[Any]) -> Conversation:
     packed = pack_messages(messages)
     assert packed is not None
-    id = uuid4()
-    cache.remember(id, Conversation(packed, messages, bytes(16)), None)
-    return cache, id
+    bodies = encode_messages(messages)
+    return Conversation(packed, messages, [content_hash(body) for body in bodies], extend_chain(EMPTY_CHAIN, bodies))
+
+
+def shared(known: list[Any], messages: list[Any]) -> int:
+    """How many messages of `known` are found at the start of `messages`."""
+    packed = pack_messages(messages)
+    assert packed is not None
+    prefix = shared_prefix(conversation(known), messages, packed)
+    assert prefix.chain == extend_chain(EMPTY_CHAIN, encode_messages(known[: prefix.count]))
+    return prefix.count
 
 
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 65_535, 65_536])
 def test_an_extension_is_found_whatever_the_length(length: int) -> None:
     messages = [{"n": n} for n in range(length)]
-    cache, id = remembered(messages)
     for extension in (messages, [*messages, {"more": 1}], [*messages, *messages]):
-        known = cache.beginning(id, extension, pack_messages(extension))
-        assert known is not None
-        assert len(known.messages) == length
+        assert shared(messages, extension) == length
+
+
+@pytest.mark.parametrize("position", [0, 1, 7, 18, 19])
+def test_the_beginning_before_a_change_is_found(position: int) -> None:
+    messages = [{"n": n, "text": "x" * n} for n in range(20)]
+    changed = [*messages[:position], {"n": position, "text": "changed"}, *messages[position + 1 :], {"more": 1}]
+    assert shared(messages, changed) == position
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 19])
+def test_a_shorter_list_shares_all_of_it(length: int) -> None:
+    messages = [{"n": n} for n in range(20)]
+    assert shared(messages, messages[:length]) == length
 
 
 @pytest.mark.parametrize(
@@ -48,48 +67,34 @@ def test_an_extension_is_found_whatever_the_length(length: int) -> None:
     ],
 )
 def test_what_json_or_python_would_confuse_is_told_apart(changed: object) -> None:
-    cache, id = remembered(BEGINNING)
-    other = [changed, *BEGINNING[1:], {"more": 1}]
-    assert cache.beginning(id, other, pack_messages(other)) is None
+    assert shared(BEGINNING, [changed, *BEGINNING[1:], {"more": 1}]) == 0
+    assert shared([{"first": 1}, *BEGINNING], [{"first": 1}, changed, *BEGINNING[1:]]) == 1
 
 
 def test_an_object_is_not_taken_for_the_text_it_is_written_as() -> None:
     id = uuid4()
-    cache, checkpoint = remembered([{"id": str(id)}])
-    other = [{"id": id}]
-    assert cache.beginning(checkpoint, other, pack_messages(other)) is None
-
-
-def test_a_shorter_list_or_another_checkpoint_is_not_an_extension() -> None:
-    cache, id = remembered(BEGINNING)
-    assert cache.beginning(id, BEGINNING[:1], pack_messages(BEGINNING[:1])) is None
-    assert cache.beginning(uuid4(), BEGINNING, pack_messages(BEGINNING)) is None
-    assert cache.beginning(None, BEGINNING, pack_messages(BEGINNING)) is None
+    assert shared([{"n": 0}, {"id": str(id)}], [{"n": 0}, {"id": id}]) == 1
 
 
 def test_it_holds_no_more_bytes_than_it_may() -> None:
-    packed = pack_messages([{"text": "x" * 1000}])
-    assert packed is not None
-    conversation = Conversation(packed, [{"text": "x" * 1000}], bytes(16))
-    cache = PrefixCache(conversation.size * 2)
+    kept = conversation([{"text": "x" * 1000}])
+    cache = PrefixCache(kept.size * 2)
     ids = [uuid4() for _ in range(3)]
     for id in ids:
-        cache.remember(id, conversation, None)
-    found = [cache.beginning(id, conversation.messages, packed) is not None for id in ids]
-    assert found == [False, True, True]
+        cache.remember(id, kept, None)
+    assert [cache.conversation(id) is not None for id in ids] == [False, True, True]
+    assert cache.conversation(uuid4()) is None
 
 
 def test_the_parent_goes_first() -> None:
-    packed = pack_messages([{"text": "x" * 1000}])
-    assert packed is not None
-    conversation = Conversation(packed, [{"text": "x" * 1000}], bytes(16))
-    cache = PrefixCache(conversation.size * 2)
+    kept = conversation([{"text": "x" * 1000}])
+    cache = PrefixCache(kept.size * 2)
     old, parent, child = uuid4(), uuid4(), uuid4()
-    cache.remember(old, conversation, None)
-    cache.remember(parent, conversation, None)
-    cache.remember(child, conversation, parent)
-    assert cache.beginning(old, conversation.messages, packed) is not None
-    assert cache.beginning(parent, conversation.messages, packed) is None
+    cache.remember(old, kept, None)
+    cache.remember(parent, kept, None)
+    cache.remember(child, kept, parent)
+    assert cache.conversation(old) is not None
+    assert cache.conversation(parent) is None
 
 
 class TestThroughTheStore:
@@ -132,6 +137,20 @@ class TestThroughTheStore:
             second = store.create_checkpoint(session.id, [*messages, {"content": ["c"]}], parent_id=first.id)
             assert store.get_checkpoint(first.id).state.messages == [{"content": ["a"]}, {"content": ["b"]}]
             assert store.get_checkpoint(second.id).state.messages[0] == {"content": ["a", "changed"]}
+
+    def test_edits_anywhere_in_the_list_are_stored_as_given(self) -> None:
+        first = [{"n": n} for n in range(30)]
+        lists: list[list[Any]] = [
+            first,
+            [*first[:29], {"n": 29, "changed": 1}, {"n": 30}],
+            [*first[:10], {"n": "ten"}, *first[11:]],
+            first[:5],
+            [],
+            [{"start": 1}, *first],
+            [*first, {"n": 30}],
+        ]
+        with clew.open(":memory:") as store:
+            assert self.steps(store, *lists) == lists
 
     def test_the_same_call_with_an_id_is_the_same_call_whether_remembered_or_not(self) -> None:
         with clew.open(":memory:") as store:

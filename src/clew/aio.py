@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from clew import limits
+from clew.backend import Durability
 from clew.errors import UnavailableError
 from clew.model import (
     ACTIVE,
@@ -29,7 +30,6 @@ from clew.model import (
     SessionSummary,
     Visibility,
 )
-from clew.sqlite import Durability
 from clew.store import Id, Store, open
 from clew.threads import Threads
 

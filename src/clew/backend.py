@@ -16,6 +16,7 @@ Rules that hold for every method and are not repeated:
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal, Protocol
 from uuid import UUID
 
 import msgspec
@@ -28,12 +29,16 @@ from clew.model import (
     Checkpoint,
     CheckpointSummary,
     Keep,
+    MigrationStatus,
     Page,
     Session,
     SessionStatus,
     SessionSummary,
     Visibility,
 )
+
+Durability = Literal["full", "normal"]
+"""What a write survives once it has returned: a loss of power, or a crash of the program."""
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +60,18 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes | None
 
 
+class Prefix(msgspec.Struct, frozen=True, kw_only=True):
+    """The first `count` messages of a conversation, the chain of whose hashes is `chain`."""
+
+    count: int
+    chain: bytes
+
+
 class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A checkpoint to write. `bodies` is the whole conversation where `full`, else what comes after the parent's.
+    """A checkpoint to write.
+
+    `bodies` is what comes after the parent's messages; where `full`, it is the whole conversation, or, with a `prefix`,
+    what comes after that much of the parent's.
 
     `fingerprint` is set where the caller chose the id: see `Backend.write_checkpoint`.
     """
@@ -64,6 +79,7 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     bodies: Sequence[bytes]
     full: bool
+    prefix: Prefix | None
     parent: UUID | Active | None
     metadata: bytes | Keep | None
     label: str | None
@@ -201,6 +217,25 @@ class Backend(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of every resource; a second call does nothing. Any other call after it is UnavailableError."""
+
+
+class Migratable(Protocol):
+    """A backend with a schema of its own."""
+
+    def migration_status(self) -> MigrationStatus:
+        """The versions applied and pending."""
+
+    def migrate(self) -> list[int]:
+        """Apply what is pending, each migration in a transaction of its own, and return the versions."""
+
+    def roll_back(self, *, discard: bool) -> int | None:
+        """Undo the newest migration and return its version, None where none is applied.
+
+        InvalidRequestError where that would discard sessions and `discard` does not say so.
+        """
+
+    def close(self) -> None:
+        """Let go of every resource."""
 
 
 def session_not_found(session_id: UUID) -> NotFoundError:

@@ -22,9 +22,13 @@ def extend_chain(chain: bytes, bodies: Iterable[bytes]) -> bytes:
     Each link is the hash of the link before it and the hash of the message, so a message lost, doubled, changed or
     moved changes every later link.
     """
-    digest = content_hash
-    for body in bodies:
-        chain = digest(chain + digest(body))
+    return link_chain(chain, map(content_hash, bodies))
+
+
+def link_chain(chain: bytes, hashes: Iterable[bytes]) -> bytes:
+    """The same, from the hashes of the messages."""
+    for digest in hashes:
+        chain = content_hash(chain + digest)
     return chain
 
 

@@ -35,10 +35,12 @@ def encode_messages(messages: Iterable[Any], first_index: int = 0) -> list[bytes
 
 def encode_message(message: Any, index: int) -> bytes:
     """The JSON text of one message."""
-    where = f"messages[{index}]"
-    if not isinstance(message, dict):
-        raise InvalidRequestError(f"{where} must be an object, not {_type_name(message)}")
-    return _encode_exactly(message, where, limits.MAX_MESSAGE_BYTES, "MAX_MESSAGE_BYTES")
+    if isinstance(message, dict):
+        body = _encode_fast(message)
+        if body is not None and len(body) <= limits.MAX_MESSAGE_BYTES and _cannot_be_deep(body):
+            return body
+        return _encode_exactly(message, f"messages[{index}]", limits.MAX_MESSAGE_BYTES, "MAX_MESSAGE_BYTES")
+    raise InvalidRequestError(f"messages[{index}] must be an object, not {_type_name(message)}")
 
 
 def encode_metadata(metadata: Any, name: str = "metadata") -> bytes | None:
@@ -50,9 +52,12 @@ def encode_metadata(metadata: Any, name: str = "metadata") -> bytes | None:
 
 def message_list(messages: Any) -> list[Any]:
     """The caller's messages as a list; InvalidRequestError where they are no collection or too many."""
-    if isinstance(messages, (dict, str, bytes, bytearray)) or not isinstance(messages, Iterable):
+    if isinstance(messages, list):
+        collected = messages
+    elif isinstance(messages, (dict, str, bytes, bytearray)) or not isinstance(messages, Iterable):
         raise InvalidRequestError(f"messages must be a list of objects, not {_type_name(messages)}")
-    collected = messages if isinstance(messages, list) else list(messages)
+    else:
+        collected = list(messages)
     if len(collected) > limits.MAX_MESSAGES_PER_WRITE:
         raise InvalidRequestError(
             f"messages holds {len(collected):,} messages, more than the {limits.MAX_MESSAGES_PER_WRITE:,} "
@@ -95,7 +100,12 @@ def _owner(checkpoint_id: UUID | None) -> str:
 
 
 def _encode_exactly(value: Any, where: str, max_bytes: int, limit_name: str) -> bytes:
-    body = _encode_checked(value, where)
+    """The JSON text of a value; InvalidRequestError at `where` for one that JSON or the limits cannot take."""
+    body = _encode_fast(value)
+    if body is None or not _cannot_be_deep(body):
+        _refuse_what_json_cannot_hold(value, where)
+    if body is None:
+        body = _encode_slowly(value)
     if len(body) > max_bytes:
         raise InvalidRequestError(
             f"{where} is {len(body):,} bytes of JSON, more than the {max_bytes:,} of {limit_name}"
@@ -103,21 +113,18 @@ def _encode_exactly(value: Any, where: str, max_bytes: int, limit_name: str) -> 
     return body
 
 
-def _encode_checked(value: Any, where: str) -> bytes:
-    body = _encode_fast(value)
-    if body is not None and body.count(b"[") + body.count(b"{") <= limits.MAX_NESTING:
-        return body
-    _refuse_what_json_cannot_hold(value, where)
-    return _encode_slowly(value) if body is None else body
-
-
 def _encode_fast(value: Any) -> bytes | None:
-    """The JSON text of `value`, None where that text does not say exactly what the value is."""
+    """The JSON text of `value`, None where that does not say exactly what the value is."""
     try:
         body = _encode(value)
         return body if _decode(body) == value else None
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return None
+
+
+def _cannot_be_deep(body: bytes) -> bool:
+    """Whether there are no more brackets than levels allowed, so that nobody needs to count the levels."""
+    return body.count(b"[") + body.count(b"{") <= limits.MAX_NESTING
 
 
 def _encode_slowly(value: Any) -> bytes:

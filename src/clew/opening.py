@@ -4,10 +4,10 @@ import os
 import re
 from typing import Any
 
-from clew.backend import Backend
+from clew.backend import Backend, Durability, Migratable
 from clew.errors import InvalidRequestError
 from clew.limits import DEFAULT_BUSY_TIMEOUT
-from clew.sqlite import Durability, open_backend
+from clew.sqlite import open_backend
 
 MEMORY = ":memory:"
 
@@ -25,6 +25,11 @@ def open_url(
     return open_backend(
         sqlite_path(url), durability=_durability(durability), busy_timeout=_seconds(busy_timeout), read_only=read_only
     )
+
+
+def open_schema(url: str | os.PathLike[str] | None, busy_timeout: float) -> Migratable:
+    """The backend at `url` with its schema as it is."""
+    return open_backend(sqlite_path(url), busy_timeout=_seconds(busy_timeout), migrate=False)
 
 
 def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:

@@ -1,10 +1,10 @@
 """What a store remembers of conversations it wrote in full.
 
-A program that hands over its whole message list at every step repeats all but the last messages. Whether it does is
-found in memory, by two comparisons that are each cheap and together exact: the list in MessagePack begins with the
-parent's (which tells 1 from 1.0 and true, and the order of keys, but not a set from an array, or a UUID from its
-text), and its values equal those that were stored (which tells the latter, but not the former). Encoding it as JSON
-and checking every value, as is done for what is new, would cost several times as much.
+A program that hands over its whole message list at every step repeats all but the last messages. How much it repeats is
+found in memory, by two comparisons that are each cheap and together exact: of the lists in MessagePack (which tells 1
+from 1.0 and true, and the order of keys, but not a set from an array, or a UUID from its text), and of their values
+with those that were stored (which tells the latter, but not the former). Encoding the list as JSON and checking every
+value, as is done for what is new, would cost several times as much.
 """
 
 import threading
@@ -15,14 +15,18 @@ from uuid import UUID
 
 import msgspec
 
+from clew.backend import Prefix
+from clew.hashing import EMPTY_CHAIN, link_chain
+
 _BYTES_HELD_PER_BYTE = 3  # of MessagePack: itself, and the values decoded
 
 
 class Conversation(NamedTuple):
-    """A list of messages written in full: in MessagePack, as the values stored, and the chain of their hashes."""
+    """A list of messages written in full: in MessagePack, as the values stored, the hash of each, and their chain."""
 
     packed: bytes
     messages: Sequence[Any]
+    hashes: Sequence[bytes]
     chain: bytes
 
     @property
@@ -40,18 +44,10 @@ class PrefixCache:
         self._conversations: OrderedDict[UUID, Conversation] = OrderedDict()
         self._mutex = threading.Lock()
 
-    def beginning(
-        self, checkpoint_id: UUID | None, messages: Sequence[Any], packed: bytes | None
-    ) -> Conversation | None:
-        """The conversation of this checkpoint, where it is remembered and `messages` begin with all of it."""
+    def conversation(self, checkpoint_id: UUID) -> Conversation | None:
+        """The conversation of a checkpoint, where it is remembered."""
         with self._mutex:
-            known = None if checkpoint_id is None else self._conversations.get(checkpoint_id)
-        if known is None or packed is None:
-            return None
-        begins = memoryview(known.packed)[_header_bytes(len(known.messages)) :]
-        if not packed.startswith(begins, _header_bytes(len(messages))):
-            return None
-        return known if messages[: len(known.messages)] == known.messages else None
+            return self._conversations.get(checkpoint_id)
 
     def remember(self, checkpoint_id: UUID, conversation: Conversation, parent_id: UUID | None) -> None:
         """Keep a conversation; its parent, which it most likely replaces, becomes the first to go."""
@@ -73,6 +69,42 @@ def pack_messages(messages: Sequence[Any]) -> bytes | None:
         return msgspec.msgpack.encode(messages)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return None
+
+
+def shared_prefix(known: Conversation, messages: Sequence[Any], packed: bytes) -> Prefix:
+    """The longest beginning that `messages` (in MessagePack `packed`) have in common with a conversation."""
+    count = _equal_messages(known, packed, len(messages))
+    if messages[:count] != known.messages[:count]:
+        count = next(index for index in range(count) if messages[index] != known.messages[index])
+    whole = count == len(known.messages)
+    return Prefix(count=count, chain=known.chain if whole else link_chain(EMPTY_CHAIN, known.hashes[:count]))
+
+
+def _equal_messages(known: Conversation, packed: bytes, length: int) -> int:
+    """How many messages at the start have the same bytes in both lists."""
+    ours, theirs = _header_bytes(len(known.messages)), _header_bytes(length)
+    if packed.startswith(memoryview(known.packed)[ours:], theirs):  # type: ignore[arg-type]
+        return len(known.messages)
+    same = _equal_bytes(known.packed[ours:], packed[theirs:])
+    count = 0
+    for message in known.messages:
+        same -= len(msgspec.msgpack.encode(message))
+        if same < 0:
+            break
+        count += 1
+    return count
+
+
+def _equal_bytes(a: bytes, b: bytes) -> int:
+    """How many bytes at the start are the same, by halving what is compared."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _header_bytes(count: int) -> int:

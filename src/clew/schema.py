@@ -4,17 +4,17 @@ import os
 from types import TracebackType
 from typing import Self
 
+from clew.backend import Migratable
 from clew.errors import InvalidRequestError
 from clew.limits import DEFAULT_BUSY_TIMEOUT
 from clew.model import MigrationStatus
-from clew.opening import sqlite_path
-from clew.sqlite import SQLiteBackend, open_backend
+from clew.opening import open_schema
 
 
 class Migrations:
     """The migrations of one store. Made by `clew.migrations`; close it, or use it with ``with``."""
 
-    def __init__(self, backend: SQLiteBackend) -> None:
+    def __init__(self, backend: Migratable) -> None:
         self._backend = backend
 
     def __enter__(self) -> Self:
@@ -57,4 +57,4 @@ class Migrations:
 
 def migrations(url: str | os.PathLike[str] | None = None, *, busy_timeout: float = DEFAULT_BUSY_TIMEOUT) -> Migrations:
     """The migrations of the store at `url` (as for `clew.open`), which is opened without changing its schema."""
-    return Migrations(open_backend(sqlite_path(url), busy_timeout=busy_timeout, migrate=False))
+    return Migrations(open_schema(url, busy_timeout))

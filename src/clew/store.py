@@ -17,14 +17,16 @@ from clew import checks, limits
 from clew.backend import (
     Backend,
     CheckpointQuery,
+    Durability,
     NewCheckpoint,
     NewFork,
     NewSession,
+    Prefix,
     SessionChanges,
     SessionQuery,
 )
 from clew.errors import NotFoundError
-from clew.hashing import EMPTY_CHAIN, extend_chain, fingerprint
+from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, fingerprint
 from clew.ids import new_id, to_id, to_optional_id
 from clew.messages import decode_messages, encode_messages, encode_metadata, message_list
 from clew.model import (
@@ -44,8 +46,7 @@ from clew.model import (
     Visibility,
 )
 from clew.opening import open_url
-from clew.prefix_cache import Conversation, PrefixCache, pack_messages
-from clew.sqlite import Durability
+from clew.prefix_cache import Conversation, PrefixCache, pack_messages, shared_prefix
 from clew.times import now_micros, to_micros
 
 if TYPE_CHECKING:
@@ -301,18 +302,16 @@ class Store:
         given = message_list(messages)
         parent = checks.parent(parent_id)
         packed = pack_messages(given)
-        known = self._written.beginning(parent if isinstance(parent, UUID) else None, given, packed)
-        count = 0 if known is None else len(known.messages)
+        known = self._written.conversation(parent) if isinstance(parent, UUID) else None
+        prefix = None if known is None or packed is None else shared_prefix(known, given, packed)
+        count, chain = (0, EMPTY_CHAIN) if prefix is None else (prefix.count, prefix.chain)
         bodies = encode_messages(given[count:], count)
-        chain = extend_chain(EMPTY_CHAIN if known is None else known.chain, bodies)
-        new = self._new_checkpoint(
-            "create_checkpoint", session, bodies, chain, metadata, parent, label, id, if_active, created_at,
-            full=known is None,
-        )  # fmt: skip
+        new = self._new_checkpoint(bodies, metadata, parent, label, id, if_active, created_at, full=True, prefix=prefix)
+        if id is not None:
+            new = _fingerprinted("create_checkpoint", session, extend_chain(chain, bodies), new)
         checkpoint = self._backend.write_checkpoint(session, new)
         if packed is not None:
-            stored = [*(() if known is None else known.messages), *decode_messages(bodies)]
-            self._written.remember(new.id, Conversation(packed, stored, chain), checkpoint.parent_id)
+            self._remember(checkpoint, packed, known, prefix, bodies)
         return checkpoint
 
     def append(
@@ -335,9 +334,10 @@ class Store:
         session = to_id(session_id, "session_id")
         bodies = encode_messages(message_list(messages))
         new = self._new_checkpoint(
-            "append", session, bodies, extend_chain(EMPTY_CHAIN, bodies), metadata, checks.parent(parent_id), label, id,
-            if_active, created_at, full=False,
-        )  # fmt: skip
+            bodies, metadata, checks.parent(parent_id), label, id, if_active, created_at, full=False
+        )
+        if id is not None:
+            new = _fingerprinted("append", session, extend_chain(EMPTY_CHAIN, bodies), new)
         return self._backend.write_checkpoint(session, new)
 
     def get_checkpoint(self, id: Id) -> Checkpoint:
@@ -449,12 +449,25 @@ class Store:
     def _set_status(self, id: Id, status: SessionStatus) -> None:
         self._backend.update_session(to_id(id, "id"), SessionChanges(status=status, now=self._clock()))
 
+    def _remember(
+        self,
+        checkpoint: Checkpoint,
+        packed: bytes,
+        parent: Conversation | None,
+        prefix: Prefix | None,
+        bodies: list[bytes],
+    ) -> None:
+        """Remember a conversation that is `prefix` of its parent's, and then `bodies`."""
+        messages, hashes, chain = decode_messages(bodies), [content_hash(body) for body in bodies], EMPTY_CHAIN
+        if parent is not None and prefix is not None:
+            messages = [*parent.messages[: prefix.count], *messages]
+            chain, hashes = prefix.chain, [*parent.hashes[: prefix.count], *hashes]
+        conversation = Conversation(packed, messages, hashes, extend_chain(chain, bodies))
+        self._written.remember(checkpoint.id, conversation, checkpoint.parent_id)
+
     def _new_checkpoint(
         self,
-        operation: str,
-        session: UUID,
         bodies: list[bytes],
-        chain: bytes,
         metadata: Any,
         parent: UUID | Active | None,
         label: str | None,
@@ -463,24 +476,27 @@ class Store:
         created_at: datetime | None,
         *,
         full: bool,
+        prefix: Prefix | None = None,
     ) -> NewCheckpoint:
-        encoded = KEEP if metadata is KEEP else encode_metadata(metadata)
-        label = checks.optional_label(label)
-        chosen = to_optional_id(id, "id")
         return NewCheckpoint(
-            id=chosen or new_id(),
+            id=new_id() if id is None else to_id(id, "id"),
             bodies=bodies,
             full=full,
+            prefix=prefix,
             parent=parent,
-            metadata=encoded,
-            label=label,
+            metadata=KEEP if metadata is KEEP else encode_metadata(metadata),
+            label=checks.optional_label(label),
             if_active=to_optional_id(if_active, "if_active"),
             created_at=None if created_at is None else to_micros(created_at),
             now=self._clock(),
-            fingerprint=None
-            if chosen is None
-            else fingerprint(operation, session, chain, _spelled(encoded), _spelled(parent), label),
+            fingerprint=None,
         )
+
+
+def _fingerprinted(operation: str, session: UUID, chain: bytes, new: NewCheckpoint) -> NewCheckpoint:
+    """`new` with the fingerprint of the call that asked for it; `chain` is that of the messages given."""
+    parts = (operation, session, chain, _spelled(new.metadata), _spelled(new.parent), new.label)
+    return msgspec.structs.replace(new, fingerprint=fingerprint(*parts))
 
 
 def _session_fingerprint(new: NewSession) -> bytes:

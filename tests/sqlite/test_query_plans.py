@@ -5,7 +5,7 @@ import re
 import pytest
 
 import clew
-from clew.sqlite.queries import SQL, parse_queries
+from clew.sqlite.queries import SQL, Query, parse_queries
 
 # Those that read a family or a list from end to end, by what they are for.
 READS_IT_ALL = {
@@ -15,14 +15,12 @@ READS_IT_ALL = {
 }
 
 
-def plan_of(sql: str) -> list[str]:
+def plan_of(query: Query) -> list[str]:
+    parameters = [1] * len(set(re.findall(r"\?\d+", query.text)))
     with clew.open(":memory:") as store:
         store.create_session("one")
-        names = set(re.findall(r"(?<!:):(\w+)", sql))
         return store._backend._engine.alone(  # type: ignore[attr-defined,no-any-return]
-            lambda connection: [
-                row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names, 1))
-            ],
+            lambda connection: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.text}", parameters)],
             timeout=5,
         )
 

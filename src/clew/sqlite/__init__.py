@@ -1,5 +1,5 @@
 """The SQLite backend: one file, or memory."""
 
-from clew.sqlite.backend import Durability, SQLiteBackend, open_backend
+from clew.sqlite.backend import SQLiteBackend, open_backend
 
-__all__ = ["Durability", "SQLiteBackend", "open_backend"]
+__all__ = ["SQLiteBackend", "open_backend"]

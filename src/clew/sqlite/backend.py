@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Literal, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import apsw
@@ -10,6 +10,7 @@ import apsw
 from clew.backend import (
     Backend,
     CheckpointQuery,
+    Durability,
     NewCheckpoint,
     NewFork,
     NewSession,
@@ -25,8 +26,6 @@ from clew.sqlite.errors import closed, translating
 from clew.sqlite.group_commit import Work
 
 T = TypeVar("T")
-
-Durability = Literal["full", "normal"]
 
 _WAL_RETRY_SECONDS = 0.02
 

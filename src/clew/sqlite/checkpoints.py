@@ -16,11 +16,12 @@ from clew.backend import (
     session_not_found,
 )
 from clew.cursors import decode_cursor, encode_cursor
+from clew.hashing import content_hash
 from clew.model import ACTIVE, KEEP, Active, Checkpoint, CheckpointSummary, Page, State, StoredState
 from clew.sqlite import rows
 from clew.sqlite.content import read_content, store_content
 from clew.sqlite.queries import execute, fetch_all, fetch_one, iterate
-from clew.sqlite.timelines import EMPTY, Owner, Point, extend, place, read, read_slice
+from clew.sqlite.timelines import EMPTY, Owner, Point, beginning, extend, place, read, read_slice
 from clew.times import from_micros
 
 Deferred = Callable[[UUID], State]
@@ -43,15 +44,10 @@ class Node(NamedTuple):
 class Head(NamedTuple):
     """What a write needs to know of a session."""
 
-    session: int
-    family: int
+    owner: Owner
     next_seq: int
     updated_at: int
     active: Node | None
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(self.session, self.family)
 
 
 def read_head(connection: apsw.Connection, session_id: UUID) -> Head:
@@ -60,14 +56,14 @@ def read_head(connection: apsw.Connection, session_id: UUID) -> Head:
     if row is None:
         raise session_not_found(session_id)
     key, family, next_seq, updated_at, *active = row
-    return Head(key, family, next_seq, updated_at, None if active[0] is None else _node(active))
+    return Head(Owner(key, family), next_seq, updated_at, None if active[0] is None else _node(active))
 
 
 def find_node(connection: apsw.Connection, head: Head, checkpoint_id: UUID | Active) -> Node | None:
     """A checkpoint of the session, or its active one (None where it has none); NotFoundError for any other."""
     if checkpoint_id is ACTIVE:
         return head.active
-    row = fetch_one(connection, "checkpoint_in_session", {"id": checkpoint_id.bytes, "session": head.session})
+    row = fetch_one(connection, "checkpoint_in_session", {"id": checkpoint_id.bytes, "session": head.owner.session})
     if row is None:
         raise checkpoint_not_found(checkpoint_id)
     return _node(row)
@@ -83,7 +79,7 @@ def write_checkpoint(
     _check_if_active(head, new.if_active)
     parent = None if new.parent is None else find_node(connection, head, new.parent)
     if new.label is not None:
-        _check_label(connection, head.session, new.label)
+        _check_label(connection, head.owner.session, new.label)
     created_at = max(new.now, head.updated_at) if new.created_at is None else new.created_at
     insert_checkpoint(
         connection,
@@ -97,14 +93,15 @@ def write_checkpoint(
         fingerprint=new.fingerprint,
         has_news=bool(new.bodies),
     )
+    moment = from_micros(created_at)
     return Checkpoint(
         id=new.id,
         session_id=session_id,
         parent_id=None if parent is None else UUID(bytes=parent.id),
         label=new.label,
         state=deferred(new.id),
-        created_at=from_micros(created_at),
-        updated_at=from_micros(created_at),
+        created_at=moment,
+        updated_at=moment,
     )
 
 
@@ -122,11 +119,11 @@ def insert_checkpoint(
     has_news: bool,
 ) -> None:
     """Add a checkpoint at a point and make it the session's active one; `has_news` where it brings messages."""
-    fetch_one(
+    execute(
         connection,
         "insert_checkpoint",
         {
-            "session": head.session,
+            "session": head.owner.session,
             "seq": head.next_seq,
             "id": id.bytes,
             "parent": None if parent is None else parent.seq,
@@ -143,7 +140,7 @@ def insert_checkpoint(
         connection,
         "advance_session",
         {
-            "session": head.session,
+            "session": head.owner.session,
             "updated_at": max(created_at, head.updated_at),
             "last_message_at": created_at if has_news else None,
         },
@@ -234,7 +231,7 @@ def _is_written(connection: apsw.Connection, head: Head, new: NewCheckpoint) -> 
     claim = fetch_one(connection, "checkpoint_claim", {"id": new.id.bytes})
     if claim is None:
         return False
-    if claim != (head.session, new.fingerprint):
+    if claim != (head.owner.session, new.fingerprint):
         raise id_taken("checkpoint", new.id)
     return True
 
@@ -252,6 +249,8 @@ def _check_label(connection: apsw.Connection, session: int, label: str) -> None:
 def _place(connection: apsw.Connection, head: Head, parent: Node | None, new: NewCheckpoint) -> Point:
     if not new.full:
         return extend(connection, head.owner, EMPTY if parent is None else parent.point, new.bodies)
+    if new.prefix is not None and parent is not None:
+        return extend(connection, head.owner, beginning(connection, parent.point, new.prefix), new.bodies)
     # Timelines need not follow the tree: a new root most often repeats what the active checkpoint holds.
     basis = parent or head.active
     return place(connection, head.owner, EMPTY if basis is None else basis.point, new.bodies)
@@ -262,4 +261,4 @@ def _metadata(connection: apsw.Connection, head: Head, parent: Node | None, new:
         return None if parent is None else parent.metadata
     if new.metadata is None:
         return None
-    return store_content(connection, head.family, new.metadata)
+    return store_content(connection, head.owner.family, new.metadata, content_hash(new.metadata))

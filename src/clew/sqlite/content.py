@@ -9,17 +9,27 @@ from clew.hashing import content_hash
 from clew.sqlite.queries import execute, fetch_all, fetch_one
 
 
-def store_content(connection: apsw.Connection, family: int, body: bytes) -> int:
-    """The key of `body` in the family, written only where the family does not have it.
+def store_content(connection: apsw.Connection, family: int, body: bytes, digest: bytes) -> int:
+    """The key of `body`, whose hash is `digest`, in the family; written only where the family does not have it.
 
     The hash finds candidates and the bytes decide: a collision can never put other content in the place of `body`.
     """
-    digest = content_hash(body)
-    for key, stored in fetch_all(connection, "find_content", {"family": family, "hash": digest}):
+    key = _insert(connection, family, digest, 0, body)
+    if key is not None:
+        return key
+    candidates = fetch_all(connection, "find_content", {"family": family, "hash": digest})
+    for key, stored in candidates:
         if stored == body:
             return int(key)
-    execute(connection, "insert_content", {"family": family, "hash": digest, "body": body})
-    return connection.last_insert_rowid()
+    key = _insert(connection, family, digest, len(candidates), body)
+    if key is None:
+        raise CorruptStateError(f"content of family {family} is not numbered in order")
+    return key
+
+
+def _insert(connection: apsw.Connection, family: int, digest: bytes, tie: int, body: bytes) -> int | None:
+    execute(connection, "insert_content", {"family": family, "hash": digest, "tie": tie, "body": body})
+    return connection.last_insert_rowid() if connection.changes() else None
 
 
 def read_content(connection: apsw.Connection, key: int | None, checkpoint_id: UUID | None = None) -> bytes | None:

@@ -1,7 +1,6 @@
 """The one place where SQLite's errors become clew's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from uuid import UUID
 
 import apsw
@@ -40,13 +39,23 @@ def translated(error: Exception, checkpoint_id: UUID | None = None) -> StorageEr
     return InternalError(f"{type(error).__name__}: {error}")
 
 
-@contextmanager
-def translating(checkpoint_id: UUID | None = None) -> Iterator[None]:
-    """Raise the clew error for whatever the driver raises inside."""
-    try:
-        yield
-    except (apsw.Error, UnicodeDecodeError, MemoryError) as error:
-        raise translated(error, checkpoint_id) from error
+class translating:  # noqa: N801 - used as a statement: `with translating():`
+    """Raise the clew error for whatever the driver raises inside.
+
+    A class, because a context manager made of a generator costs several times as much, in every call of a backend.
+    """
+
+    __slots__ = ("_checkpoint_id",)
+
+    def __init__(self, checkpoint_id: UUID | None = None) -> None:
+        self._checkpoint_id = checkpoint_id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, (apsw.Error, UnicodeDecodeError, MemoryError)):
+            raise translated(error, self._checkpoint_id) from error
 
 
 def closed() -> UnavailableError:

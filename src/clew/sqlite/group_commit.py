@@ -37,19 +37,24 @@ class Job(Generic[T]):
         self.leads = False
         self.result: Any = None
         self.error: BaseException | None = None
-        self._wake = threading.Lock()  # a bare lock is the cheapest event there is
-        self._wake.acquire()
+        self._wake: threading.Lock | None = None
 
     def record(self, result: Any = None, error: BaseException | None = None) -> None:
         """What came of the work. It counts only once the job is `finished`: until then the transaction may be lost."""
         self.result, self.error = result, error
 
+    def expect_to_wait(self) -> None:
+        """Before anybody can wake it. A bare lock is the cheapest event there is."""
+        self._wake = threading.Lock()
+        self._wake.acquire()
+
     def wake(self) -> None:
-        self._wake.release()
+        if self._wake is not None:
+            self._wake.release()
 
     def wait(self, timeout: float) -> bool:
         """Whether the job was finished, or made to lead, in time."""
-        return self._wake.acquire(timeout=min(max(timeout, 0), threading.TIMEOUT_MAX))
+        return self._wake is None or self._wake.acquire(timeout=min(max(timeout, 0), threading.TIMEOUT_MAX))
 
     def outcome(self) -> T:
         """The result, or the error raised."""
@@ -78,6 +83,8 @@ class GroupCommit:
             self._queue.append(job)
             job.leads = not self._led
             self._led = True
+            if not job.leads:
+                job.expect_to_wait()
         if not job.leads:
             try:
                 self._wait(job)

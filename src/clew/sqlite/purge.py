@@ -11,13 +11,13 @@ from clew.sqlite.queries import execute, fetch_all, iterate
 
 def purge_session(connection: apsw.Connection, session_id: UUID) -> None:
     """See `Backend.purge_session`; `empty_wal` has to follow for the bytes to be gone from the files."""
-    head = read_head(connection, session_id)
-    session = {"session": head.session}
+    owner = read_head(connection, session_id).owner
+    session = {"session": owner.session}
     execute(connection, "detach_session", session)
     execute(connection, "delete_checkpoints_of_session", session)
-    fetch_all(connection, "disown_timelines", {**session, "family": head.family})
+    fetch_all(connection, "disown_timelines", {**session, "family": owner.family})
     execute(connection, "delete_session", session)
-    collect_family(connection, head.family)
+    collect_family(connection, owner.family)
 
 
 def collect_family(connection: apsw.Connection, family: int) -> None:

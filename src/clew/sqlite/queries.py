@@ -2,11 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 import apsw
 
+_PARAMETER = re.compile(r"(?<!:):(\w+)")
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -31,29 +33,53 @@ def read_packaged(*names: str) -> str:
         return file.read()
 
 
-SQL: Final = parse_queries(read_packaged("queries.sql"))
+class Query(NamedTuple):
+    """A statement with numbered parameters, and what picks their values from a dict.
+
+    In ``queries.sql`` parameters have names; binding by name looks each one up through SQLite, which for the eleven of
+    a checkpoint costs as much as running the statement.
+    """
+
+    text: str
+    pick: Callable[[dict[str, Any]], tuple[Any, ...]]
+
+
+def numbered(text: str) -> Query:
+    """A statement with parameters by number instead of by name."""
+    names = list(dict.fromkeys(_PARAMETER.findall(text)))
+    text = _PARAMETER.sub(lambda match: f"?{names.index(match[1]) + 1}", text)
+    if len(names) > 1:
+        return Query(text, itemgetter(*names))
+    return Query(text, (lambda values: (values[names[0]],)) if names else (lambda _: ()))
+
+
+SQL: Final = {name: numbered(text) for name, text in parse_queries(read_packaged("queries.sql")).items()}
 
 Row = tuple[Any, ...]
 
 
 def fetch_all(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> list[Row]:
     """Every row of a query."""
-    rows: list[Row] = connection.execute(SQL[name], parameters).fetchall()
+    query = SQL[name]
+    rows: list[Row] = connection.execute(query.text, query.pick(parameters)).fetchall()
     return rows
 
 
 def fetch_one(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> Row | None:
     """The first row of a query, None where there is none."""
-    row: Row | None = connection.execute(SQL[name], parameters).fetchone()
+    query = SQL[name]
+    row: Row | None = connection.execute(query.text, query.pick(parameters)).fetchone()
     return row
 
 
 def iterate(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> Iterator[Row]:
     """The rows of a query, one after the other."""
-    rows: Iterator[Row] = connection.execute(SQL[name], parameters)
+    query = SQL[name]
+    rows: Iterator[Row] = connection.execute(query.text, query.pick(parameters))
     return rows
 
 
 def execute(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> None:
     """Run a statement that returns no rows."""
-    connection.execute(SQL[name], parameters)
+    query = SQL[name]
+    connection.execute(query.text, query.pick(parameters))

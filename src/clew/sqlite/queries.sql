@@ -210,11 +210,11 @@ INSERT INTO entry (timeline, position, content) VALUES (:timeline, :position, :c
 
 -- name: find_content
 -- Content of a family with this hash: a candidate, until the bytes have been compared.
-SELECT key, CAST(body AS BLOB) FROM content WHERE family = :family AND hash = :hash;
+SELECT key, CAST(body AS BLOB) FROM content WHERE family = :family AND hash = :hash ORDER BY tie;
 
 -- name: insert_content
--- JSON text that the family does not have yet.
-INSERT INTO content (family, hash, body) VALUES (:family, :hash, CAST(:body AS TEXT));
+-- JSON text, unless something in the family has this hash and tie.
+INSERT OR IGNORE INTO content (family, hash, tie, body) VALUES (:family, :hash, :tie, CAST(:body AS TEXT));
 
 -- name: read_content
 -- One value with the hash that it must have.

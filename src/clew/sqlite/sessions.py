@@ -18,6 +18,7 @@ from clew.backend import (
 )
 from clew.cursors import decode_cursor, encode_cursor
 from clew.errors import NotFoundError
+from clew.hashing import content_hash
 from clew.model import KEEP, Page, Session, SessionStatus, SessionSummary
 from clew.sqlite import rows
 from clew.sqlite.checkpoints import (
@@ -31,7 +32,7 @@ from clew.sqlite.checkpoints import (
 )
 from clew.sqlite.content import store_content
 from clew.sqlite.queries import execute, fetch_all, fetch_one
-from clew.sqlite.timelines import EMPTY, extend
+from clew.sqlite.timelines import EMPTY, Owner, extend
 from clew.text import fold, folded_or_none
 from clew.times import to_micros
 
@@ -48,14 +49,20 @@ def create_session(connection: apsw.Connection, new: NewSession, *, ensure: bool
     created_at = new.now if new.created_at is None else new.created_at
     head = _insert_session(connection, _columns(new, created_at))
     if new.session_metadata is not None:
-        _set_metadata(connection, head, store_content(connection, head.family, new.session_metadata))
+        _set_metadata(
+            connection,
+            head,
+            store_content(connection, head.owner.family, new.session_metadata, content_hash(new.session_metadata)),
+        )
     insert_checkpoint(
         connection,
         head,
         id=new.checkpoint_id,
         parent=None,
         point=extend(connection, head.owner, EMPTY, new.bodies),
-        metadata=None if new.metadata is None else store_content(connection, head.family, new.metadata),
+        metadata=None
+        if new.metadata is None
+        else store_content(connection, head.owner.family, new.metadata, content_hash(new.metadata)),
         label=None,
         created_at=created_at,
         fingerprint=None,
@@ -85,7 +92,7 @@ def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, de
         "created_at": new.now,
         "fingerprint": None,
     }
-    head = _insert_session(connection, columns, origin.family)
+    head = _insert_session(connection, columns, origin.owner.family)
     _set_metadata(connection, head, stored.metadata)
     insert_checkpoint(
         connection,
@@ -188,7 +195,7 @@ def set_active_checkpoint(
         execute(
             connection,
             "set_active",
-            {"session": head.session, "seq": node.seq, "updated_at": max(now, head.updated_at)},
+            {"session": head.owner.session, "seq": node.seq, "updated_at": max(now, head.updated_at)},
         )
     return load_session(connection, session_id, deferred)
 
@@ -221,7 +228,11 @@ def _kept(change: Any, stored: Any) -> Any:
 def _changed_metadata(connection: apsw.Connection, changes: SessionChanges, stored: _Stored) -> int | None:
     if changes.metadata is KEEP:
         return stored.metadata
-    return None if changes.metadata is None else store_content(connection, stored.family, changes.metadata)
+    return (
+        None
+        if changes.metadata is None
+        else store_content(connection, stored.family, changes.metadata, content_hash(changes.metadata))
+    )
 
 
 def _existing(connection: apsw.Connection, new: NewSession, ensure: bool) -> UUID | None:
@@ -274,12 +285,12 @@ def _insert_session(connection: apsw.Connection, columns: dict[str, Any], family
     if family is None:
         family = session
         execute(connection, "begin_family", {"session": session})
-    return Head(session, family, 1, columns["created_at"], None)
+    return Head(Owner(session, family), 1, columns["created_at"], None)
 
 
 def _set_metadata(connection: apsw.Connection, head: Head, metadata: int | None) -> None:
     if metadata is not None:
-        execute(connection, "set_session_metadata", {"session": head.session, "metadata": metadata})
+        execute(connection, "set_session_metadata", {"session": head.owner.session, "metadata": metadata})
 
 
 def _filters(query: SessionQuery) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from uuid import UUID
 
 import apsw
 
-from clew.errors import CorruptStateError
-from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain
+from clew.backend import Prefix
+from clew.errors import CorruptStateError, InternalError
+from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain
 from clew.sqlite.content import checked, store_content
 from clew.sqlite.queries import execute, iterate
 
@@ -58,16 +59,32 @@ def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequ
     timeline = point.timeline
     if timeline is None or not point.is_end:
         timeline = _branch(connection, owner, point)
-    for position, body in enumerate(bodies, point.length):
-        content = store_content(connection, owner.family, body)
+    digests = [content_hash(body) for body in bodies]
+    for position, (body, digest) in enumerate(zip(bodies, digests, strict=True), point.length):
+        content = store_content(connection, owner.family, body, digest)
         execute(connection, "insert_entry", {"timeline": timeline, "position": position, "content": content})
-    return Point(timeline, point.length + len(bodies), extend_chain(point.chain, bodies), is_end=True)
+    return Point(timeline, point.length + len(bodies), link_chain(point.chain, digests), is_end=True)
 
 
 def place(connection: apsw.Connection, owner: Owner, basis: Point, bodies: Sequence[bytes]) -> Point:
     """The point of a whole conversation, writing only what comes after its common beginning with `basis`."""
     shared = _common_prefix(connection, basis, bodies)
-    return extend(connection, owner, _shorten(connection, basis, bodies[:shared]), bodies[shared:])
+    prefix = Prefix(count=shared, chain=extend_chain(EMPTY_CHAIN, bodies[:shared]))
+    return extend(connection, owner, beginning(connection, basis, prefix), bodies[shared:])
+
+
+def beginning(connection: apsw.Connection, point: Point, prefix: Prefix) -> Point:
+    """The point after a prefix of the conversation at `point`."""
+    if prefix.count == 0:
+        return EMPTY
+    if prefix.count == point.length:
+        if prefix.chain != point.chain:
+            raise InternalError("a remembered conversation is not the one that is stored")
+        return point
+    timelines = [part.timeline for part in _parts(connection, point) if part.start < prefix.count <= part.stop]
+    if not timelines:
+        raise CorruptStateError(f"timeline {point.timeline} has no part that holds message {prefix.count - 1}")
+    return Point(timelines[0], prefix.count, prefix.chain)
 
 
 def read(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> list[bytes]:
@@ -133,19 +150,6 @@ def _common_prefix(connection: apsw.Connection, point: Point, bodies: Sequence[b
         if body != bodies[position]:
             return position
     return limit
-
-
-def _shorten(connection: apsw.Connection, point: Point, bodies: Sequence[bytes]) -> Point:
-    """The point after `bodies`, with which the conversation at `point` begins."""
-    length = len(bodies)
-    if length == point.length:
-        return point
-    if length == 0:
-        return EMPTY
-    timelines = [part.timeline for part in _parts(connection, point) if part.start < length <= part.stop]
-    if not timelines:
-        raise CorruptStateError(f"timeline {point.timeline} has no part that holds message {length - 1}")
-    return Point(timelines[0], length, extend_chain(EMPTY_CHAIN, bodies))
 
 
 def _name_damaged_message(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> None:

@@ -21,6 +21,7 @@ except ImportError:  # pragma: no cover - Windows: SQLite's own waiting has to d
 
 _NEXT = 0
 _TURN = 1
+_BOTH = 2
 _HELD = {errno.EACCES, errno.EAGAIN}
 
 
@@ -35,7 +36,8 @@ class Turnstile:
     def __init__(self, database_path: str) -> None:
         self.path = f"{database_path}-lock"
         self._descriptor = -1
-        self._changed = threading.Condition()
+        self._mutex = threading.Lock()
+        self._changed = threading.Condition(self._mutex)
         self._queued = False  # the thread is in the kernel's queue
         self._wanted = False  # somebody waits for the thread
         self._held = False
@@ -50,7 +52,7 @@ class Turnstile:
         """Wait for the turn until `deadline` (of `time.monotonic`), then UnavailableError."""
         if self._descriptor < 0:
             return
-        with self._changed:
+        with self._mutex:
             if not self._queued and self._try_at_once():
                 return
             self._wanted = True
@@ -61,34 +63,27 @@ class Turnstile:
 
     def release(self) -> None:
         """Let the next process in."""
-        with self._changed:
+        with self._mutex:
             self._held = False
             self._unlock(_TURN)
 
     def close(self) -> None:
         """Let go of the lock file, which stays: removing it would race with a process that has just opened it."""
-        with self._changed:
+        with self._mutex:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
     def _try_at_once(self) -> bool:
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _NEXT)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _BOTH, _NEXT)
         except OSError as error:
-            return self._not_free(error)
-        try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _TURN)
-        except OSError as error:
-            return self._not_free(error)  # still next: the thread goes on from there
+            if error.errno not in _HELD:
+                raise UnavailableError(f"cannot lock {self.path}: {error.strerror}") from error
+            return False
         self._unlock(_NEXT)
         self._held = True
         return True
-
-    def _not_free(self, error: OSError) -> bool:
-        if error.errno not in _HELD:
-            raise UnavailableError(f"cannot lock {self.path}: {error.strerror}") from error
-        return False
 
     def _wait(self, deadline: float) -> None:
         if not self._queued:
@@ -113,7 +108,7 @@ class Turnstile:
             self._leave_queue(None)
 
     def _leave_queue(self, error: OSError | None) -> None:
-        with self._changed:
+        with self._mutex:
             self._queued = False
             self._unlock(_NEXT)
             if error is None and self._wanted:

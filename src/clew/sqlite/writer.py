@@ -31,7 +31,7 @@ class Writer:
             if jobs[0].alone:
                 jobs[0].record(jobs[0].work(self._connection))
             else:
-                self._take_turn(jobs, max(job.deadline for job in jobs))
+                self._take_turn(jobs, max([job.deadline for job in jobs]))
         except FAILURES as error:
             for job in jobs:
                 if not job.finished:
@@ -63,7 +63,7 @@ class Writer:
         """Run jobs in one transaction and mark them finished; False where a batch has to be taken apart."""
         committing = False
         try:
-            self._begin(deadline, durable=any(job.durable for job in jobs))
+            self._begin(deadline, durable=True in [job.durable for job in jobs])
             if len(jobs) == 1:
                 jobs[0].record(jobs[0].work(self._connection))
             elif not self._run_together(jobs):

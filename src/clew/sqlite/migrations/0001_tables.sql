@@ -86,11 +86,11 @@ CREATE TABLE content (
     key    INTEGER PRIMARY KEY,
     family INTEGER NOT NULL,
     hash   BLOB    NOT NULL CHECK (length(hash) = 16),        -- XXH3-128 of the body
+    tie    INTEGER NOT NULL,               -- 0; should two bodies ever share a hash, both are kept, the second as 1
     body   ANY     NOT NULL                -- JSON as TEXT
 ) STRICT;
 
--- Not unique: should two bodies ever share a hash, both are kept.
-CREATE INDEX content_hash ON content (family, hash);
+CREATE UNIQUE INDEX content_hash ON content (family, hash, tie);
 
 CREATE TABLE session_count (
     status   TEXT PRIMARY KEY,
