@@ -1,0 +1,65 @@
+"""The numbers to reach. All are ratios: what a thing costs against another thing measured in the same run."""
+
+import msgspec
+
+
+class Target(msgspec.Struct, frozen=True):
+    """`what` against `against` is at most `bound`, or at least where `at_least` is set."""
+
+    what: str
+    against: str
+    bound: float
+    at_least: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.bound:.1f} ×"
+
+    def is_met(self, ratio: float) -> bool:
+        return ratio >= self.bound if self.at_least else ratio <= self.bound
+
+
+TARGETS = {
+    "append late": Target("append 2 messages at turn 3,000", "the same at turn 10", 1.3),
+    "append floor": Target("append 2 messages", "bare SQLite: the same bytes in two inserts, one transaction", 2.0),
+    "size": Target("file after 1,000 turns", "JSON of the final conversation", 1.4),
+    "load": Target("load 2,000 messages, decoded", "json.loads of the same bytes", 1.5),
+    "tail": Target("last 20 messages of 5,000", "an append", 0.5),
+    "branch": Target("branch at any point of 5,000 messages", "an append", 1.5),
+    "fork": Target("fork 5,000 messages into a new session", "an append", 1.5),
+    "fork append": Target("first append on such a fork", "an append", 1.5),
+    "full list": Target("create_checkpoint with all of 4,000 messages, 2 new", "encoding that list once", 3.0),
+    "async writers": Target("64 concurrent async writers", "1 writer, checkpoints a second", 3.5, at_least=True),
+    "list": Target("list_sessions(limit=20) with 100,000 sessions", "with 100", 2.0),
+    "list status": Target("list_sessions(limit=20, status=…) with 100,000 sessions", "with 100", 2.0),
+}
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What was measured for a target: `value` and `base` are in `unit`."""
+
+    target: str
+    value: float
+    base: float
+    unit: str = "s"
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.base
+
+    @property
+    def is_met(self) -> bool:
+        return TARGETS[self.target].is_met(self.ratio)
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Numbers without a target; `notes` say how they were come by, `wrong` what should not have happened."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: str = ""
+    wrong: str = ""
+
+
+Finding = Measured | Table
