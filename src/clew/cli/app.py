@@ -1,0 +1,112 @@
+"""The command itself: its commands, its global options, and how a run ends.
+
+Whatever happens, a run ends with an exit code, and with a line on standard error where that is not 0: never with a
+traceback.
+"""
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import clew
+from clew.cli import errors, output
+from clew.cli.changing import delete_command, purge_command, rename_command, restore_command
+from clew.cli.info import info_command
+from clew.cli.listing import list_command
+from clew.cli.migrating import migrate_group
+from clew.cli.options import App, pass_app
+from clew.cli.showing import show_command
+from clew.cli.writing import append_command, new_command
+
+
+class Root(click.Group):
+    """The outermost group, in which every run ends. It loads the importers when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "import"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "import":
+            return super().get_command(ctx, cmd_name)
+        from clew.cli.importing import import_group
+
+        return import_group
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        app = extra.setdefault("obj", App())
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra) or 0
+            output.finish()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _ended(error, app)
+            if isinstance(error, (OSError, errors.OutputClosedError)):
+                output.abandon()
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _ended(error: Exception | KeyboardInterrupt, app: App) -> int:
+    """Tell what ended the run, and return its exit code."""
+    if isinstance(error, errors.OutputClosedError):
+        return errors.EXIT_OUTPUT_CLOSED
+    if isinstance(error, KeyboardInterrupt):
+        return errors.EXIT_INTERRUPTED
+    if isinstance(error, click.Abort):
+        return _aborted(error)
+    if isinstance(error, click.ClickException):
+        return _misused(error)
+    return errors.report(error, json=app.json)
+
+
+def _aborted(abort: click.Abort) -> int:
+    # At a prompt click raises it from nothing, but Python keeps what was being handled.
+    if isinstance(abort.__cause__ or abort.__context__, KeyboardInterrupt):
+        return errors.EXIT_INTERRUPTED
+    errors.write_error("Aborted!")
+    return errors.EXIT_FAILURE
+
+
+def _misused(error: click.ClickException) -> int:
+    told = io.StringIO()
+    error.show(told)
+    errors.write_error(told.getvalue().rstrip("\n"))
+    return error.exit_code
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--store",
+    metavar="URL",
+    help="The store: a path, or sqlite:///path. By default $CLEW_URL, else a file in your data directory.",
+)
+@click.version_option(clew.__version__, prog_name="clew")
+@pass_app
+def cli(app: App, store: str | None) -> None:
+    """Sessions and checkpoints of AI agents."""
+    app.store_url = store
+
+
+for command in (
+    append_command,
+    delete_command,
+    info_command,
+    list_command,
+    migrate_group,
+    new_command,
+    purge_command,
+    rename_command,
+    restore_command,
+    show_command,
+):
+    cli.add_command(command)

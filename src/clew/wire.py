@@ -1,0 +1,183 @@
+"""The JSON forms of the values: what `--json` prints and what crosses the wire.
+
+Names, spellings and the order of keys are fixed. A key that is not there and a key that is null mean the same to those
+who read them; new keys come after the old ones.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from clew.model import (
+    BackendInfo,
+    Checkpoint,
+    CheckpointSummary,
+    Message,
+    MigrationStatus,
+    Session,
+    SessionSummary,
+    State,
+)
+from clew.times import to_rfc3339
+
+# What a terminal could act on and JSON lets stand as it is, and lone surrogates, which UTF-8 cannot hold. Outside of
+# strings JSON is ASCII, so whatever of it is found stands in a string, where its escape means the same.
+_ESCAPED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def session(value: Session) -> dict[str, Any]:
+    """A session with the state of its active checkpoint."""
+    active = value.active_checkpoint
+    return {
+        "id": str(value.id),
+        "title": value.title,
+        "visibility": value.visibility.value,
+        "status": value.status.value,
+        "cwd": value.cwd,
+        "created_at": to_rfc3339(value.created_at),
+        "updated_at": to_rfc3339(value.updated_at),
+        "active_checkpoint": None if active is None else checkpoint(active),
+        **_origin(value),
+    }
+
+
+def session_summary(value: SessionSummary) -> dict[str, Any]:
+    """A session in a list."""
+    return {
+        "id": str(value.id),
+        "title": value.title,
+        "visibility": value.visibility.value,
+        "status": value.status.value,
+        "cwd": value.cwd,
+        "created_at": to_rfc3339(value.created_at),
+        "updated_at": to_rfc3339(value.updated_at),
+        "message_count": value.message_count,
+        "active_checkpoint_id": _text(value.active_checkpoint_id),
+        "last_message_at": None if value.last_message_at is None else to_rfc3339(value.last_message_at),
+        **_origin(value),
+        "checkpoint_count": value.checkpoint_count,
+    }
+
+
+def session_head(value: Session | SessionSummary, active_checkpoint_id: UUID | None, count: int) -> dict[str, Any]:
+    """A session on its own, with `count` messages: the form in which the command line shows one."""
+    return {
+        "id": str(value.id),
+        "title": value.title,
+        "status": value.status.value,
+        "visibility": value.visibility.value,
+        "cwd": value.cwd,
+        "created_at": to_rfc3339(value.created_at),
+        "updated_at": to_rfc3339(value.updated_at),
+        "active_checkpoint_id": _text(active_checkpoint_id),
+        "message_count": count,
+    }
+
+
+def session_shown(
+    value: Session | SessionSummary,
+    active_checkpoint_id: UUID | None,
+    count: int,
+    backend: BackendInfo,
+    messages: Sequence[Message] | None = None,
+) -> dict[str, Any]:
+    """A session on its own in full, with a window of its messages where there is one."""
+    window = {} if messages is None else {"messages": messages}
+    return {
+        **session_head(value, active_checkpoint_id, count),
+        **window,
+        "backend": backend_info(backend),
+        **_origin(value),
+    }
+
+
+def checkpoint(value: Checkpoint) -> dict[str, Any]:
+    """A checkpoint with its state."""
+    return {
+        "id": str(value.id),
+        "session_id": str(value.session_id),
+        "parent_id": _text(value.parent_id),
+        "state": state(value.state),
+        "created_at": to_rfc3339(value.created_at),
+        "updated_at": to_rfc3339(value.updated_at),
+        "label": value.label,
+    }
+
+
+def checkpoint_summary(value: CheckpointSummary) -> dict[str, Any]:
+    """A checkpoint without its state."""
+    return {
+        "id": str(value.id),
+        "session_id": str(value.session_id),
+        "parent_id": _text(value.parent_id),
+        "message_count": value.message_count,
+        "created_at": to_rfc3339(value.created_at),
+        "updated_at": to_rfc3339(value.updated_at),
+        "label": value.label,
+    }
+
+
+def state(value: State) -> dict[str, Any]:
+    """A state; without metadata the key is left out."""
+    form: dict[str, Any] = {"messages": value.messages}
+    if value.metadata is not None:
+        form["metadata"] = value.metadata
+    return form
+
+
+def backend_info(value: BackendInfo) -> dict[str, Any]:
+    """Where the data is kept; what does not apply is left out."""
+    fields = {name: getattr(value, name) for name in ("kind", "profile", "endpoint", "store_path")}
+    return {name: text for name, text in fields.items() if text is not None}
+
+
+def migration_status(value: MigrationStatus) -> dict[str, Any]:
+    """The schema of a store."""
+    return {
+        "current": value.current,
+        "latest": value.latest,
+        "applied": list(value.applied),
+        "pending": list(value.pending),
+    }
+
+
+def error(text: str, code: str) -> dict[str, str]:
+    """What went wrong: the text for people, the code for programs."""
+    return {"error": text, "code": code}
+
+
+def pretty(value: Any) -> bytes:
+    """JSON text over several lines, indented by two, with a newline at the end."""
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:  # a lone surrogate, which only the standard library writes
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _escaped(text).encode() + b"\n"
+
+
+def compact(value: Any) -> bytes:
+    """JSON text in one line, with a newline at the end."""
+    return _escaped(json.dumps(value, separators=(",", ":"), ensure_ascii=False)).encode() + b"\n"
+
+
+def _origin(value: Session | SessionSummary) -> dict[str, Any]:
+    return {
+        "source": value.source,
+        "source_id": value.source_id,
+        "parent_session_id": _text(value.parent_session_id),
+        "forked_from": _text(value.forked_from),
+        "metadata": value.metadata,
+        "revision": value.revision,
+    }
+
+
+def _text(id: UUID | None) -> str | None:
+    return None if id is None else str(id)
+
+
+def _escaped(text: str) -> str:
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
