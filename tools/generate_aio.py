@@ -54,9 +54,7 @@ def formatted(source: str) -> str:
     """`source` as ruff formats it, with imports that nothing uses left out."""
     for arguments in (["check", "--fix-only", "--select", "F401,I", "--quiet"], ["format", "--quiet"]):
         command = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", str(TARGET), "-"]
-        source = subprocess.run(
-            command, input=source, capture_output=True, text=True, check=True, cwd=ROOT
-        ).stdout
+        source = subprocess.run(command, input=source, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return source
 
 

@@ -98,7 +98,7 @@ class AsyncStore:
 
     async def close(self) -> None:
         """Finish what is under way and let go of the data. A second call does nothing; any other call then raises."""
-        if self._store is None and self._opening is None:
+        if self._store is None and (self._opening is None or self._opening.done()):  # never opened, or it failed
             self._opener = _refuse_to_open
             return
         store = await self._opened()

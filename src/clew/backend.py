@@ -21,7 +21,7 @@ from uuid import UUID
 
 import msgspec
 
-from clew.errors import ConflictError, InvalidRequestError, NotFoundError
+from clew.errors import ConflictError, InternalError, InvalidRequestError, NotFoundError
 from clew.model import (
     KEEP,
     Active,
@@ -61,10 +61,18 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prefix(msgspec.Struct, frozen=True, kw_only=True):
-    """The first `count` messages of a conversation, the chain of whose hashes is `chain`."""
+    """The first `count` messages of a conversation, the chain of whose hashes is `chain`.
+
+    The conversation was remembered as one with the chain `whole`.
+    """
 
     count: int
     chain: bytes
+    whole: bytes
+
+
+class StalePrefixError(InternalError):
+    """A parent is not the conversation that was remembered: its id was purged and given away again. Ask without."""
 
 
 class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,7 +194,8 @@ class Backend(ABC):
 
         In this order: a checkpoint with `new.id` and the same fingerprint is returned as stored (with another one, or
         with none, ConflictError); `if_active` must be the active checkpoint, else ConflictError; the parent must belong
-        to the session, else NotFoundError; the label must be free in the session, else ConflictError. ACTIVE is read
+        to the session, else NotFoundError; the label must be free in the session, else ConflictError; where there is a
+        `prefix`, the chain of the parent must be its `whole`, else StalePrefixError. ACTIVE is read
         inside the transaction. A time that clew gives is never before that of an earlier checkpoint of the session.
         """
 

@@ -58,11 +58,6 @@ def source_name(source: Any, source_id: Any) -> tuple[str, str]:
     )
 
 
-def optional_source_name(source: Any, source_id: Any) -> tuple[str | None, str | None]:
-    """Both parts, or neither."""
-    return (None, None) if source is None and source_id is None else source_name(source, source_id)
-
-
 def visibility(value: Any) -> Visibility:
     return _member(Visibility, value, "visibility")
 

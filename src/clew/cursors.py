@@ -19,8 +19,13 @@ def decode_cursor(kind: str, cursor: str, types: tuple[type, ...]) -> tuple[Any,
     try:
         packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         found, *position = msgspec.msgpack.decode(packed, type=list[Any])
-    except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError):
+    except (ValueError, TypeError, binascii.Error, RecursionError, msgspec.MsgspecError):
         raise bad_cursor() from None
-    if found != kind or tuple(map(type, position)) != types:
+    if found != kind or tuple(map(type, position)) != types or not all(map(_fits, position)):
         raise bad_cursor()
     return tuple(position)
+
+
+def _fits(part: int | bytes) -> bool:
+    """Whether a database takes it: whole numbers have 64 bits there, with the sign."""
+    return isinstance(part, bytes) or -(1 << 63) <= part < 1 << 63

@@ -1,11 +1,14 @@
 """Ids: UUIDs of version 7 where clew makes them, so that new rows lie side by side in the index."""
 
 import os
+import re
 import time
 from typing import Any
 from uuid import UUID
 
 from clew.errors import InvalidRequestError
+
+_SPELLING = re.compile(r"(urn:)?(uuid:)?\{?[0-9a-fA-F-]+\}?", re.ASCII)
 
 
 def new_id() -> UUID:
@@ -23,10 +26,18 @@ def to_id(value: Any, name: str) -> UUID:
         return value
     if isinstance(value, str):
         try:
-            return UUID(value)
+            return _parse(value)
         except ValueError:
             raise InvalidRequestError(f"{name} {value!r:.80} is not a UUID") from None
     raise InvalidRequestError(f"{name} must be a UUID or its text, not {type(value).__name__}")
+
+
+def _parse(text: str) -> UUID:
+    parsed = UUID(text)
+    # It reads the digits as a Python number, with underscores, signs and spaces in between.
+    if not _SPELLING.fullmatch(text):
+        raise ValueError(text)
+    return parsed
 
 
 def to_optional_id(value: Any, name: str) -> UUID | None:

@@ -7,6 +7,7 @@ new value is decoded again and compared; only one that fails is walked, to say w
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,9 @@ _decode = msgspec.json.Decoder().decode
 # megabytes costs more in page faults than the parsing.
 _DECODE_CHUNK = 64
 _SHOWN_PATH_CHARS = 200
+
+_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_PAIR_PROBLEM = "holds two surrogates in a row, which JSON reads back as one character"
 
 
 def encode_messages(messages: Iterable[Any], first_index: int = 0) -> list[bytes]:
@@ -161,7 +165,7 @@ def _refuse_what_json_cannot_hold(value: Any, where: str) -> None:
 
 def _children(item: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(item, dict):
-        return ((_key_step(key), value if isinstance(key, str) else _BadKey(key)) for key, value in item.items())
+        return ((_key_step(key), _BadKey(key) if _key_problem(key) else value) for key, value in item.items())
     return ((f"[{index}]", element) for index, element in enumerate(item))
 
 
@@ -170,18 +174,26 @@ def _key_step(key: Any) -> str:
     return f".{text}" if text.isidentifier() else f"[{json.dumps(text)}]"
 
 
+def _key_problem(key: Any) -> str | None:
+    if not isinstance(key, str):
+        return f"is not text but {_type_name(key)}"
+    return _PAIR_PROBLEM if _SURROGATE_PAIR.search(key) else None
+
+
 class _BadKey:
-    """Stands for the value under a key that is not text, so that the walk stops there."""
+    """Stands for the value under a key that JSON cannot hold, so that the walk stops there."""
 
     def __init__(self, key: Any) -> None:
-        self.key = key
+        self.problem = _key_problem(key)
 
 
 def _problem(item: Any) -> str | None:
-    if item is None or isinstance(item, (str, bool, dict, list, tuple)):
+    if isinstance(item, str):
+        return _PAIR_PROBLEM if _SURROGATE_PAIR.search(item) else None
+    if item is None or isinstance(item, (bool, dict, list, tuple)):
         return None
     if isinstance(item, _BadKey):
-        return f"has a key that is not text but {_type_name(item.key)}"
+        return f"has a key that {item.problem}"
     if isinstance(item, int):
         return None if _has_decimal_text(item) else "is an integer of more digits than Python converts to text"
     if isinstance(item, float):

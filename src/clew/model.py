@@ -100,7 +100,9 @@ class State(msgspec.Struct, frozen=True, dict=True, eq=False):
         """A state over bytes already read, not decoded yet (for backends)."""
         return cls.deferred(lambda: state)
 
-    def _stored(self) -> StoredState:
+    @property
+    def raw(self) -> StoredState:
+        """The state as bytes: what is stored, or would be (for backends and comparisons)."""
         found: StoredState | None = self.__dict__.get("_stored_state")
         if found is None:
             load = self.__dict__.get("_load")
@@ -112,10 +114,10 @@ class State(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     def __getattr__(self, name: str) -> Any:
         if name == "messages":
-            stored = self._stored()
+            stored = self.raw
             value: Any = decode_messages(stored.bodies, stored.checkpoint_id)
         elif name == "metadata":
-            stored = self._stored()
+            stored = self.raw
             value = None if stored.metadata is None else decode_value(stored.metadata, stored.checkpoint_id)
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -125,7 +127,7 @@ class State(msgspec.Struct, frozen=True, dict=True, eq=False):
     @property
     def messages_json(self) -> bytes:
         """The messages as one JSON array in UTF-8, exactly as stored, without decoding them."""
-        return join_bodies(self._stored().bodies)
+        return join_bodies(self.raw.bodies)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):

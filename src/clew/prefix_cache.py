@@ -52,15 +52,25 @@ class PrefixCache:
     def remember(self, checkpoint_id: UUID, conversation: Conversation, parent_id: UUID | None) -> None:
         """Keep a conversation; its parent, which it most likely replaces, becomes the first to go."""
         with self._mutex:
-            if conversation.size > self._max_bytes or checkpoint_id in self._conversations:
+            self._drop(checkpoint_id)
+            if conversation.size > self._max_bytes:
                 return
             self._conversations[checkpoint_id] = conversation
             self._bytes += conversation.size
             if parent_id is not None and parent_id in self._conversations:
                 self._conversations.move_to_end(parent_id, last=False)
             while self._bytes > self._max_bytes:
-                _, dropped = self._conversations.popitem(last=False)
-                self._bytes -= dropped.size
+                self._drop(next(iter(self._conversations)))
+
+    def forget(self, checkpoint_id: UUID) -> None:
+        """Remember nothing of a checkpoint any more."""
+        with self._mutex:
+            self._drop(checkpoint_id)
+
+    def _drop(self, checkpoint_id: UUID) -> None:
+        dropped = self._conversations.pop(checkpoint_id, None)
+        if dropped is not None:
+            self._bytes -= dropped.size
 
 
 def pack_messages(messages: Sequence[Any]) -> bytes | None:
@@ -76,14 +86,15 @@ def shared_prefix(known: Conversation, messages: Sequence[Any], packed: bytes) -
     count = _equal_messages(known, packed, len(messages))
     if messages[:count] != known.messages[:count]:
         count = next(index for index in range(count) if messages[index] != known.messages[index])
-    whole = count == len(known.messages)
-    return Prefix(count=count, chain=known.chain if whole else link_chain(EMPTY_CHAIN, known.hashes[:count]))
+    is_whole = count == len(known.messages)
+    chain = known.chain if is_whole else link_chain(EMPTY_CHAIN, known.hashes[:count])
+    return Prefix(count=count, chain=chain, whole=known.chain)
 
 
 def _equal_messages(known: Conversation, packed: bytes, length: int) -> int:
     """How many messages at the start have the same bytes in both lists."""
     ours, theirs = _header_bytes(len(known.messages)), _header_bytes(length)
-    if packed.startswith(memoryview(known.packed)[ours:], theirs):  # type: ignore[arg-type]
+    if packed.startswith(memoryview(known.packed)[ours:], theirs):
         return len(known.messages)
     same = _equal_bytes(known.packed[ours:], packed[theirs:])
     count = 0

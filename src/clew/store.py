@@ -24,6 +24,7 @@ from clew.backend import (
     Prefix,
     SessionChanges,
     SessionQuery,
+    StalePrefixError,
 )
 from clew.errors import NotFoundError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, fingerprint
@@ -309,7 +310,14 @@ class Store:
         new = self._new_checkpoint(bodies, metadata, parent, label, id, if_active, created_at, full=True, prefix=prefix)
         if id is not None:
             new = _fingerprinted("create_checkpoint", session, extend_chain(chain, bodies), new)
-        checkpoint = self._backend.write_checkpoint(session, new)
+        try:
+            checkpoint = self._backend.write_checkpoint(session, new)
+        except StalePrefixError:
+            self._written.forget(to_id(parent_id, "parent_id"))
+            return self.create_checkpoint(
+                session, given, metadata=metadata, parent_id=parent_id, label=label, id=id, if_active=if_active,
+                created_at=created_at,
+            )  # fmt: skip
         if packed is not None:
             self._remember(checkpoint, packed, known, prefix, bodies)
         return checkpoint
@@ -389,7 +397,7 @@ class Store:
         """How two checkpoints differ, of one session or of two."""
         a, b = to_id(checkpoint_a, "checkpoint_a"), to_id(checkpoint_b, "checkpoint_b")
         state_a, state_b = self.get_checkpoint(a).state, self.get_checkpoint(b).state
-        common = _common_prefix(state_a.messages, state_b.messages)
+        common = _common_prefix(state_a.raw.bodies, state_b.raw.bodies)
         descent_of_b = set(self._backend.get_ancestry(b))
         return Diff(
             checkpoint_a=a,
@@ -400,7 +408,7 @@ class Store:
             ancestor_id=next((id for id in self._backend.get_ancestry(a) if id in descent_of_b), None),
             metadata_a=state_a.metadata,
             metadata_b=state_b.metadata,
-            metadata_changed=state_a.metadata != state_b.metadata,
+            metadata_changed=state_a.raw.metadata != state_b.raw.metadata,
         )
 
     def backend_info(self) -> BackendInfo:
@@ -425,7 +433,8 @@ class Store:
         checkpoint_id: Id | None,
         created_at: datetime | None,
     ) -> Session:
-        source, source_id = checks.optional_source_name(source, source_id)
+        if ensure or source is not None or source_id is not None:
+            source, source_id = checks.source_name(source, source_id)
         new = NewSession(
             id=to_optional_id(id, "id") or new_id(),
             checkpoint_id=to_optional_id(checkpoint_id, "checkpoint_id") or new_id(),
@@ -511,7 +520,7 @@ def _spelled(value: Any) -> Any:
     return [value.name] if value is KEEP or value is ACTIVE else value
 
 
-def _common_prefix(a: list[Message], b: list[Message]) -> int:
+def _common_prefix(a: list[bytes], b: list[bytes]) -> int:
     for index, (left, right) in enumerate(zip(a, b, strict=False)):
         if left != right:
             return index

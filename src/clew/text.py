@@ -17,7 +17,7 @@ def checked_text(name: str, value: Any, max_chars: int, limit_name: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidRequestError(f"{name} holds a lone surrogate, which is no character") from None
-    return str(value)
+    return str.__str__(value)  # of an enum, its value and not its name
 
 
 def fold(text: str) -> str:

@@ -20,7 +20,10 @@ def to_micros(moment: datetime, name: str = "created_at") -> int:
         raise InvalidRequestError(f"{name} must be a datetime, not {type(moment).__name__}")
     if moment.utcoffset() is None:
         raise InvalidRequestError(f"{name} must be an aware datetime: it has no time zone")
-    return (moment - _EPOCH) // _MICROSECOND
+    try:
+        return (moment.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    except OverflowError:
+        raise InvalidRequestError(f"{name} is out of range: it is no moment of the years 1 to 9999 in UTC") from None
 
 
 def from_micros(micros: int) -> datetime:

@@ -9,6 +9,7 @@ import apsw
 from clew.backend import (
     CheckpointQuery,
     NewCheckpoint,
+    StalePrefixError,
     checkpoint_not_found,
     id_taken,
     label_taken,
@@ -16,12 +17,12 @@ from clew.backend import (
     session_not_found,
 )
 from clew.cursors import decode_cursor, encode_cursor
-from clew.hashing import content_hash
+from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain
 from clew.model import ACTIVE, KEEP, Active, Checkpoint, CheckpointSummary, Page, State, StoredState
 from clew.sqlite import rows
 from clew.sqlite.content import read_content, store_content
 from clew.sqlite.queries import execute, fetch_all, fetch_one, iterate
-from clew.sqlite.timelines import EMPTY, Owner, Point, beginning, extend, place, read, read_slice
+from clew.sqlite.timelines import EMPTY, Owner, Point, beginning, common_prefix, extend, read, read_slice
 from clew.times import from_micros
 
 Deferred = Callable[[UUID], State]
@@ -81,17 +82,18 @@ def write_checkpoint(
     if new.label is not None:
         _check_label(connection, head.owner.session, new.label)
     created_at = max(new.now, head.updated_at) if new.created_at is None else new.created_at
+    point, brought = _place(connection, head, parent, new)
     insert_checkpoint(
         connection,
         head,
         id=new.id,
         parent=parent,
-        point=_place(connection, head, parent, new),
+        point=point,
         metadata=_metadata(connection, head, parent, new),
         label=new.label,
         created_at=created_at,
         fingerprint=new.fingerprint,
-        has_news=bool(new.bodies),
+        has_news=brought > 0,
     )
     moment = from_micros(created_at)
     return Checkpoint(
@@ -246,14 +248,21 @@ def _check_label(connection: apsw.Connection, session: int, label: str) -> None:
         raise label_taken(label)
 
 
-def _place(connection: apsw.Connection, head: Head, parent: Node | None, new: NewCheckpoint) -> Point:
-    if not new.full:
-        return extend(connection, head.owner, EMPTY if parent is None else parent.point, new.bodies)
-    if new.prefix is not None and parent is not None:
-        return extend(connection, head.owner, beginning(connection, parent.point, new.prefix), new.bodies)
-    # Timelines need not follow the tree: a new root most often repeats what the active checkpoint holds.
-    basis = parent or head.active
-    return place(connection, head.owner, EMPTY if basis is None else basis.point, new.bodies)
+def _place(connection: apsw.Connection, head: Head, parent: Node | None, new: NewCheckpoint) -> tuple[Point, int]:
+    """Where the new checkpoint lies, and how many messages it has beyond its parent."""
+    basis, bodies = EMPTY if parent is None else parent.point, new.bodies
+    if new.prefix is not None:
+        if new.prefix.whole != basis.chain:
+            raise StalePrefixError("the parent is not the conversation that was remembered")
+        basis = beginning(connection, basis, new.prefix.count, new.prefix.chain)
+    elif new.full:
+        # Timelines need not follow the tree: a new root most often repeats what the active checkpoint holds.
+        if parent is None and head.active is not None:
+            basis = head.active.point
+        shared = common_prefix(connection, basis, bodies)
+        basis = beginning(connection, basis, shared, extend_chain(EMPTY_CHAIN, bodies[:shared]))
+        bodies = bodies[shared:]
+    return extend(connection, head.owner, basis, bodies), len(new.bodies if parent is None else bodies)
 
 
 def _metadata(connection: apsw.Connection, head: Head, parent: Node | None, new: NewCheckpoint) -> int | None:

@@ -164,7 +164,7 @@ def update_session(
         status=_kept(changes.status, stored.status),
         cwd=_kept(changes.cwd, stored.cwd),
         metadata=_changed_metadata(connection, changes, stored),
-        updated_at=max(stored.updated_at, changes.updated_at or 0),
+        updated_at=stored.updated_at if changes.updated_at is None else max(stored.updated_at, changes.updated_at),
     )
     if wanted != stored:
         moment = changes.now if changes.updated_at is None else changes.updated_at

@@ -12,8 +12,7 @@ from uuid import UUID
 
 import apsw
 
-from clew.backend import Prefix
-from clew.errors import CorruptStateError, InternalError
+from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain
 from clew.sqlite.content import checked, store_content
 from clew.sqlite.queries import execute, iterate
@@ -66,25 +65,25 @@ def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequ
     return Point(timeline, point.length + len(bodies), link_chain(point.chain, digests), is_end=True)
 
 
-def place(connection: apsw.Connection, owner: Owner, basis: Point, bodies: Sequence[bytes]) -> Point:
-    """The point of a whole conversation, writing only what comes after its common beginning with `basis`."""
-    shared = _common_prefix(connection, basis, bodies)
-    prefix = Prefix(count=shared, chain=extend_chain(EMPTY_CHAIN, bodies[:shared]))
-    return extend(connection, owner, beginning(connection, basis, prefix), bodies[shared:])
+def common_prefix(connection: apsw.Connection, point: Point, bodies: Sequence[bytes]) -> int:
+    """How many messages the conversation at `point` and `bodies` begin with in common, compared byte by byte."""
+    limit = min(point.length, len(bodies))
+    for position, (_, body) in enumerate(_hashed(connection, point, 0, limit)):
+        if body != bodies[position]:
+            return position
+    return limit
 
 
-def beginning(connection: apsw.Connection, point: Point, prefix: Prefix) -> Point:
-    """The point after a prefix of the conversation at `point`."""
-    if prefix.count == 0:
+def beginning(connection: apsw.Connection, point: Point, count: int, chain: bytes) -> Point:
+    """The point after the first `count` messages of the conversation at `point`, whose chain is `chain`."""
+    if count == 0:
         return EMPTY
-    if prefix.count == point.length:
-        if prefix.chain != point.chain:
-            raise InternalError("a remembered conversation is not the one that is stored")
+    if count == point.length:
         return point
-    timelines = [part.timeline for part in _parts(connection, point) if part.start < prefix.count <= part.stop]
+    timelines = [part.timeline for part in _parts(connection, point) if part.start < count <= part.stop]
     if not timelines:
-        raise CorruptStateError(f"timeline {point.timeline} has no part that holds message {prefix.count - 1}")
-    return Point(timelines[0], prefix.count, prefix.chain)
+        raise CorruptStateError(f"timeline {point.timeline} has no part that holds message {count - 1}")
+    return Point(timelines[0], count, chain)
 
 
 def read(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> list[bytes]:
@@ -141,15 +140,6 @@ def _hashed(connection: apsw.Connection, point: Point, start: int, stop: int) ->
         for part in _parts(connection, point, start)
     )
     return concatenate.from_iterable(iterate(connection, "read_hashed_bodies", part._asdict()) for part in clipped)
-
-
-def _common_prefix(connection: apsw.Connection, point: Point, bodies: Sequence[bytes]) -> int:
-    """How many messages the conversation at `point` and `bodies` begin with in common, compared byte by byte."""
-    limit = min(point.length, len(bodies))
-    for position, (_, body) in enumerate(_hashed(connection, point, 0, limit)):
-        if body != bodies[position]:
-            return position
-    return limit
 
 
 def _name_damaged_message(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> None:

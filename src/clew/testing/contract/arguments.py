@@ -1,0 +1,125 @@
+"""Text arguments: what each takes, and how much of it."""
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from clew import limits
+from clew.errors import InvalidRequestError
+from clew.store import Store
+from clew.testing.contract.base import Contract, ids, missing, nothing_changes
+
+TextCall = Callable[[Store, Any, Any], Any]
+"""A call with a text argument, given the id of a session and the text."""
+
+TEXTS: dict[str, tuple[str, str, TextCall]] = {
+    "title of a new session": ("title", "MAX_TITLE_CHARS", lambda store, _, text: store.create_session(text)),
+    "title of an ensured session": (
+        "title", "MAX_TITLE_CHARS", lambda store, _, text: store.ensure_session("tool", "new", text),
+    ),
+    "changed title": ("title", "MAX_TITLE_CHARS", lambda store, id, text: store.update_session(id, title=text)),
+    "title of a fork": ("title", "MAX_TITLE_CHARS", lambda store, id, text: store.fork_session(id, title=text)),
+    "directory of a new session": ("cwd", "MAX_CWD_CHARS", lambda store, _, text: store.create_session("", cwd=text)),
+    "changed directory": ("cwd", "MAX_CWD_CHARS", lambda store, id, text: store.update_session(id, cwd=text)),
+    "directory as a filter": ("cwd", "MAX_CWD_CHARS", lambda store, _, text: store.list_sessions(cwd=text)),
+    "source of a new session": (
+        "source", "MAX_SOURCE_CHARS", lambda store, _, text: store.create_session("", source=text, source_id="1"),
+    ),
+    "source_id of a new session": (
+        "source_id", "MAX_SOURCE_CHARS", lambda store, _, text: store.create_session("", source="tool", source_id=text),
+    ),
+    "source of an ensured session": (
+        "source", "MAX_SOURCE_CHARS", lambda store, _, text: store.ensure_session(text, "1"),
+    ),
+    "source_id of an ensured session": (
+        "source_id", "MAX_SOURCE_CHARS", lambda store, _, text: store.ensure_session("tool", text),
+    ),
+    "source to find": ("source", "MAX_SOURCE_CHARS", lambda store, _, text: _found(store, text, "1")),
+    "source_id to find": ("source_id", "MAX_SOURCE_CHARS", lambda store, _, text: _found(store, "tool", text)),
+    "source as a filter": ("source", "MAX_SOURCE_CHARS", lambda store, _, text: store.list_sessions(source=text)),
+    "search": ("search", "MAX_SEARCH_CHARS", lambda store, _, text: store.list_sessions(search=text)),
+    "label of an append": ("label", "MAX_LABEL_CHARS", lambda store, id, text: store.append(id, [], label=text)),
+    "label of a full list": (
+        "label", "MAX_LABEL_CHARS", lambda store, id, text: store.create_checkpoint(id, [], label=text),
+    ),
+}  # fmt: skip
+"""By what it is: the name of the argument, its limit, and a call with it."""
+
+TEXT_CALLS = [pytest.param(*row, id=name) for name, row in TEXTS.items()]
+
+
+def _found(store: Store, source: str, source_id: str) -> Any:
+    store.ensure_session(source, source_id)
+    return store.find_session(source, source_id)
+
+
+class _Colour(str, enum.Enum):  # noqa: UP042 - a StrEnum would not show it
+    """Text whose ``str()`` is not the text."""
+
+    RED = "red"
+
+
+class ArgumentContract(Contract):
+    """Text is kept as given, or refused with the name of the argument and the reason."""
+
+    @pytest.mark.parametrize(("argument", "limit", "call"), TEXT_CALLS)
+    def test_text_may_be_as_long_as_its_limit_and_no_longer(
+        self, store: Store, argument: str, limit: str, call: TextCall
+    ) -> None:
+        session = store.create_session("")
+        most = getattr(limits, limit)
+        call(store, session.id, "x" * most)
+        with nothing_changes(store), pytest.raises(InvalidRequestError, match=f"{argument}.*{limit}"):
+            call(store, session.id, "x" * (most + 1))
+
+    @pytest.mark.parametrize(("argument", "limit", "call"), TEXT_CALLS)
+    def test_text_holds_no_nul_and_no_lone_surrogate(
+        self, store: Store, argument: str, limit: str, call: TextCall
+    ) -> None:
+        session = store.create_session("")
+        for text in ("\0", "a\0b", "\ud800", "a\udfffb", "\ud83d\ude00"):
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match=argument):
+                call(store, session.id, text)
+
+    @pytest.mark.parametrize(("argument", "limit", "call"), TEXT_CALLS)
+    def test_what_is_no_text_is_refused(self, store: Store, argument: str, limit: str, call: TextCall) -> None:
+        session = store.create_session("")
+        wrong: list[Any] = [1, b"text", ["text"], True, 1.5]
+        for value in wrong:
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match=argument):
+                call(store, session.id, value)
+
+    def test_all_other_text_is_kept_as_it_is(self, store: Store) -> None:
+        for text in ("\x01\x7f\n\r\t", "\U0001f9f6\u202e", "e\u0301 é", "﷽", "\ufeffx", "\uffff", " "):
+            session = store.create_session(text, cwd=text, source=text, source_id=text)
+            step = store.append(session.id, [], label=text)
+            read = store.find_session(text, text)
+            assert (read.title, read.cwd, read.source, read.source_id) == (text,) * 4
+            assert store.get_checkpoint(step.id).label == text
+            assert ids(store.list_sessions(cwd=text, source=text, search=text)) == [session.id]
+
+    def test_members_of_an_enum_of_text_stand_for_their_text(self, store: Store) -> None:
+        session = store.create_session(_Colour.RED, cwd=_Colour.RED, source=_Colour.RED, source_id=_Colour.RED)
+        read = store.get_session(session.id)
+        assert (read.title, read.cwd, read.source, read.source_id) == ("red",) * 4
+        assert store.find_session("red", "red") == read
+
+    def test_a_label_is_not_empty(self, store: Store) -> None:
+        session = store.create_session("")
+        with nothing_changes(store), pytest.raises(InvalidRequestError, match="label"):
+            store.append(session.id, [], label="")
+
+    def test_a_revision_is_a_whole_number(self, store: Store) -> None:
+        session = store.create_session("")
+        wrong: list[Any] = [True, "1", 1.0, [1]]
+        for value in wrong:
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match="if_revision"):
+                store.update_session(session.id, title="changed", if_revision=value)
+
+    def test_an_argument_is_wrong_whether_or_not_its_session_exists(self, store: Store) -> None:
+        wrong: list[Any] = [None]
+        for write in (store.append, store.create_checkpoint):
+            with pytest.raises(InvalidRequestError, match="messages"):
+                write(missing(), wrong)
