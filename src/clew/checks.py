@@ -22,9 +22,7 @@ def title(value: Any) -> str:
     return checked_text("title", value, limits.MAX_TITLE_CHARS, "MAX_TITLE_CHARS")
 
 
-def optional_label(value: Any) -> str | None:
-    if value is None:
-        return None
+def label(value: Any) -> str:
     if value == "":
         raise InvalidRequestError("label must not be empty")
     return checked_text("label", value, limits.MAX_LABEL_CHARS, "MAX_LABEL_CHARS")

@@ -1,10 +1,10 @@
 """Writing and reading checkpoints, inside a transaction that the caller holds."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 from uuid import UUID
 
 import apsw
+import msgspec
 
 from clew.backend import (
     CheckpointQuery,
@@ -33,7 +33,7 @@ MAX_ROWS = 2**63 - 1
 """The largest LIMIT that SQLite takes."""
 
 
-class Node(NamedTuple):
+class Node(msgspec.Struct, frozen=True):
     """A checkpoint of a session as a place to go on from."""
 
     seq: int
@@ -42,7 +42,7 @@ class Node(NamedTuple):
     metadata: int | None
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True):
     """What a write needs to know of a session."""
 
     owner: Owner
@@ -77,7 +77,8 @@ def write_checkpoint(
     head = read_head(connection, session_id)
     if new.fingerprint is not None and _is_written(connection, head, new):
         return load_checkpoint(connection, new.id, deferred)
-    _check_if_active(head, new.if_active)
+    if new.if_active is not None:
+        _check_if_active(head, new.if_active)
     parent = None if new.parent is None else find_node(connection, head, new.parent)
     if new.label is not None:
         _check_label(connection, head.owner.session, new.label)
@@ -238,8 +239,8 @@ def _is_written(connection: apsw.Connection, head: Head, new: NewCheckpoint) -> 
     return True
 
 
-def _check_if_active(head: Head, expected: UUID | None) -> None:
-    if expected is not None and (head.active is None or head.active.id != expected.bytes):
+def _check_if_active(head: Head, expected: UUID) -> None:
+    if head.active is None or head.active.id != expected.bytes:
         raise not_active(expected)
 
 

@@ -82,12 +82,10 @@ class Engine:
 
     def _submit(self, job: Job[T], timeout: float) -> T:
         self._check_usable()
-        return self._writers(timeout).submit(job)
+        return (self._group or self._writers(timeout)).submit(job)
 
     def _writers(self, timeout: float) -> GroupCommit:
         """The queue of writers; opens the connection that writes when the first one comes."""
-        if self._group is not None:
-            return self._group
         with self._opening:
             if self._closed:
                 raise closed()

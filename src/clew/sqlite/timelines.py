@@ -7,10 +7,10 @@ timeline that holds its last message.
 
 from collections.abc import Iterator, Sequence
 from itertools import chain as concatenate
-from typing import NamedTuple
 from uuid import UUID
 
 import apsw
+import msgspec
 
 from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain
@@ -18,7 +18,7 @@ from clew.sqlite.content import checked, store_content
 from clew.sqlite.queries import execute, iterate
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct, frozen=True):
     """The conversation of the first `length` messages along `timeline` (None where that is none at all).
 
     `is_end` where the timeline ends here and belongs to the session that writes, so that it may grow.
@@ -30,7 +30,7 @@ class Point(NamedTuple):
     is_end: bool = False
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True):
     """The stretch of a conversation from `start` to `stop` that is a timeline's own."""
 
     timeline: int
@@ -38,7 +38,7 @@ class Part(NamedTuple):
     stop: int
 
 
-class Owner(NamedTuple):
+class Owner(msgspec.Struct, frozen=True):
     """Who writes: a session, and the family that its content belongs to."""
 
     session: int
@@ -89,7 +89,9 @@ def beginning(connection: apsw.Connection, point: Point, count: int, chain: byte
 def read(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> list[bytes]:
     """Every message up to the point, checked against the point's chain."""
     bodies = [
-        body for part in _parts(connection, point) for (body,) in iterate(connection, "read_bodies", part._asdict())
+        body
+        for part in _parts(connection, point)
+        for (body,) in iterate(connection, "read_bodies", msgspec.structs.asdict(part))
     ]
     if len(bodies) != point.length:
         raise _damaged(checkpoint_id, f"has {len(bodies)} of its {point.length} messages")
@@ -136,10 +138,11 @@ def _parts(connection: apsw.Connection, point: Point, start: int = 0) -> list[Pa
 
 def _hashed(connection: apsw.Connection, point: Point, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
     clipped = (
-        part._replace(start=max(part.start, start), stop=min(part.stop, stop))
-        for part in _parts(connection, point, start)
+        Part(part.timeline, max(part.start, start), min(part.stop, stop)) for part in _parts(connection, point, start)
     )
-    return concatenate.from_iterable(iterate(connection, "read_hashed_bodies", part._asdict()) for part in clipped)
+    return concatenate.from_iterable(
+        iterate(connection, "read_hashed_bodies", msgspec.structs.asdict(part)) for part in clipped
+    )
 
 
 def _name_damaged_message(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> None:

@@ -30,13 +30,14 @@ class Writer:
         try:
             if jobs[0].alone:
                 jobs[0].record(jobs[0].work(self._connection))
+                jobs[0].finished = True
             else:
                 self._take_turn(jobs, max([job.deadline for job in jobs]))
         except FAILURES as error:
             for job in jobs:
                 if not job.finished:
                     job.record(error=error)
-        _finish(jobs)
+            _finish(jobs)
 
     def close(self) -> None:
         """Close the connection; nothing may run any more."""
@@ -45,19 +46,15 @@ class Writer:
             self._turnstile.close()
 
     def _take_turn(self, jobs: list[Job[Any]], deadline: float) -> None:
-        if self._turnstile is None:
-            self._write(jobs, deadline)
-            return
-        self._turnstile.acquire(deadline)
+        if self._turnstile is not None:
+            self._turnstile.acquire(deadline)
         try:
-            self._write(jobs, deadline)
+            if not self._commit(jobs, deadline):
+                for job in jobs:  # all was lost with the transaction: each on its own, to see whose fault it was
+                    self._commit([job], deadline)
         finally:
-            self._turnstile.release()
-
-    def _write(self, jobs: list[Job[Any]], deadline: float) -> None:
-        if not self._commit(jobs, deadline):
-            for job in jobs:  # the company was lost with its transaction: each on its own, to see whose fault it was
-                self._commit([job], deadline)
+            if self._turnstile is not None:
+                self._turnstile.release()
 
     def _commit(self, jobs: list[Job[Any]], deadline: float) -> bool:
         """Run jobs in one transaction and mark them finished; False where a batch has to be taken apart."""
@@ -80,7 +77,9 @@ class Writer:
                 _finish(jobs)
             raise
         finally:
-            self._roll_back_leftovers()
+            if self._connection.in_transaction:
+                with suppress(apsw.Error):
+                    self._connection.execute("ROLLBACK")
         _finish(jobs)
         return True
 
@@ -106,11 +105,6 @@ class Writer:
                     return False
                 job.record(error=error)
         return True
-
-    def _roll_back_leftovers(self) -> None:
-        if self._connection.in_transaction:
-            with suppress(apsw.Error):
-                self._connection.execute("ROLLBACK")
 
 
 def _finish(jobs: list[Job[Any]]) -> None:

@@ -136,6 +136,7 @@ class SideBySide(RuleBasedStateMachine):
         assert item.checkpoint_count == len(row["checkpoints"])
         assert session.active_checkpoint is not None
         compare_checkpoint(session.active_checkpoint, active)
+        assert repr(self.store.get_messages(row["active"], start=1, stop=-1)) == repr(active["messages"][1:-1])
 
     def _compare_tree(self, row: Row) -> None:
         page = self.store.list_checkpoints(row["id"], limit=1_000)
