@@ -118,6 +118,19 @@ def test_a_lost_timeline_is_missed(damaged: Damaged) -> None:
         damaged.expect_others_whole(store)
 
 
+def test_parents_in_a_circle_end(damaged: Damaged) -> None:
+    damaged.tamper("UPDATE checkpoint SET parent = 2 WHERE session = 1 AND seq = 1")
+    with clew.open(damaged.path) as store:
+        assert store.diff(damaged.root, damaged.tip).common == 3
+
+
+def test_timelines_in_a_circle_end(damaged: Damaged) -> None:
+    damaged.tamper("UPDATE timeline SET ancestor = 1, ancestor_length = 2 WHERE key = 1")
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.tip, "has 4 of its 6 messages")
+        damaged.expect_others_whole(store)
+
+
 def test_text_that_is_not_utf_8_is_damage_and_not_a_crash(damaged: Damaged) -> None:
     damaged.tamper(f"UPDATE content SET body = CAST(x'7bff7d' AS TEXT) WHERE {CONTENT_OF_HURT_5}")
     with clew.open(damaged.path) as store:

@@ -167,22 +167,23 @@ LIMIT :limit OFFSET :offset;
 SELECT key, checkpoint_count FROM session WHERE id = :id;
 
 -- name: ancestry
--- A checkpoint, its parent, and so on to the root.
+-- A checkpoint, its parent, and so on to the root. A parent is always older, so that damage cannot lead in circles.
 WITH RECURSIVE line (session, seq, id, parent, depth) AS (
     SELECT session, seq, id, parent, 0 FROM checkpoint WHERE id = :id
     UNION ALL
     SELECT c.session, c.seq, c.id, c.parent, depth + 1
-    FROM line JOIN checkpoint AS c ON c.session = line.session AND c.seq = line.parent
+    FROM line JOIN checkpoint AS c ON c.session = line.session AND c.seq = line.parent AND c.seq < line.seq
 )
 SELECT id FROM line ORDER BY depth;
 
 -- name: timeline_parts
 -- The timelines that hold a conversation from a position on, last part first: where the entries of each begin and end.
+-- An ancestor is always older, so that damage cannot lead in circles.
 WITH RECURSIVE part (timeline, ancestor, start, stop, depth) AS (
     SELECT key, ancestor, ancestor_length, :length, 0 FROM timeline WHERE key = :timeline
     UNION ALL
     SELECT t.key, t.ancestor, t.ancestor_length, part.start, depth + 1
-    FROM part JOIN timeline AS t ON t.key = part.ancestor
+    FROM part JOIN timeline AS t ON t.key = part.ancestor AND t.key < part.timeline
     WHERE part.start > :from
 )
 SELECT timeline, start, stop FROM part ORDER BY depth;

@@ -333,7 +333,7 @@ def matches(session: Row, filters: Row) -> bool:
     )
 
 
-def machine_test(machine: type[StoreMachine], walks: int = 40, steps: int = 40) -> type[unittest.TestCase]:
+def machine_test(machine: type[StoreMachine], walks: int = 30, steps: int = 40) -> type[unittest.TestCase]:
     """A test of `walks` random walks of up to `steps` calls."""
     case = machine.TestCase
     case.settings = examples(walks, stateful_step_count=steps * 2 if LONG else steps)

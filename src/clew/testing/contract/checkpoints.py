@@ -95,7 +95,7 @@ class CheckpointContract(Contract):
         assert [(id, said(store, id)) for id, _ in written] == written
         assert [item.message_count for item in store.list_checkpoints(session.id)][1:] == [len(t) for _, t in written]
 
-    @examples(20)
+    @examples(15)
     @given(steps=st.lists(st.tuples(st.text("ab", max_size=5), st.integers(0, 9), st.booleans()), max_size=8))
     def test_checkpoints_of_any_tree_read_back_as_written(
         self, store: Store, steps: list[tuple[str, int, bool]]

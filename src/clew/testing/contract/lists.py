@@ -382,7 +382,7 @@ class ListContract(Contract):
         store.update_session(sessions[3].id, title="renamed")
         assert titles(store.list_sessions(limit=9, cursor=page.next_cursor)) == ["c", "d"]
 
-    @examples(15)
+    @examples(10)
     @given(
         limit=st.integers(1, 3),
         changes=st.lists(st.tuples(st.integers(0, 7), st.booleans(), st.sampled_from([0, 1, SECOND, -SECOND]))),

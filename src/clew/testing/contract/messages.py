@@ -23,7 +23,7 @@ class MessageContract(Contract):
 
     # -- kept whole
 
-    @examples(60)
+    @examples(40)
     @given(conversation=st.lists(messages(), max_size=4), metadata=json_values())
     def test_any_json_is_kept_whole(self, store: Store, conversation: list[Message], metadata: Any) -> None:
         session = store.create_session("", messages=conversation, metadata=metadata)
@@ -41,7 +41,7 @@ class MessageContract(Contract):
             assert exact(json.loads(state.messages_json)) == exact(said_then)
             assert exact(store.get_messages(checkpoint_id)) == exact(said_then)
 
-    @examples(20)
+    @examples(15)
     @given(metadata=messages())
     def test_any_json_object_is_kept_whole_as_metadata_of_a_session(self, store: Store, metadata: Any) -> None:
         session = store.create_session("", session_metadata=metadata)
