@@ -79,7 +79,8 @@ class State(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     `messages` is a list of JSON objects, `metadata` any JSON value (by convention an object) or None. A state that
     comes from a store is decoded when `messages` or `metadata` is first touched; `messages_json` gives the bytes
-    undecoded. The decoded list is the caller's own: changing it changes nothing stored.
+    undecoded. The decoded list is the caller's own: changing it changes nothing stored. What has not been touched yet
+    is unset for msgspec's own functions (`to_builtins`, `json.encode`): touch it first.
     """
 
     messages: list[Message] = []
@@ -201,13 +202,15 @@ class SessionSummary(_SessionFields, frozen=True, kw_only=True):
     """A session in a list.
 
     `message_count` is that of the active checkpoint; `last_message_at` is the time of the newest checkpoint that
-    brought messages, None while there is none.
+    brought messages, None while there is none. `damage` says what of the row cannot be read; the list goes on with a
+    stand-in for it, while `get_session` raises CorruptStateError.
     """
 
     message_count: int
     checkpoint_count: int
     active_checkpoint_id: UUID | None = None
     last_message_at: datetime | None = None
+    damage: str | None = None
 
 
 T = TypeVar("T")

@@ -37,6 +37,10 @@ def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
     text = default_url() if url is None else os.fspath(url) if isinstance(url, os.PathLike) else url
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidRequestError("url must be a path, sqlite:///path or :memory:")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("url holds a lone surrogate, which is no character") from None
     match = _URL.fullmatch(text)
     if match is None:
         return None if text == MEMORY else text

@@ -5,6 +5,7 @@ sixty threads at once, that costs more than the calls: here the loop is woken on
 """
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -59,6 +60,10 @@ class Threads:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._process = os.getpid()
         self._started = 0
         self._waiting = 0  # calls submitted and not finished
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
@@ -67,6 +72,8 @@ class Threads:
 
     def run(self, call: Callable[[], T]) -> "asyncio.Future[T]":
         """Run `call` in a thread; called in an event loop. A future cancelled before its turn is not run."""
+        if self._process != os.getpid():  # forked: the threads are the parent's, and its locks may be held for ever
+            self._start_over()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         outbox = self._outboxes.get(loop)

@@ -118,6 +118,47 @@ def test_a_lost_timeline_is_missed(damaged: Damaged) -> None:
         damaged.expect_others_whole(store)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("title = CAST(x'ff41' AS TEXT)", "utf-8"),
+        ("cwd = CAST(x'ff41' AS TEXT)", "utf-8"),
+        ("created_at = 999999999999999999", "out of range"),
+        ("metadata = 999", "metadata"),
+    ],
+)
+def test_one_damaged_session_hides_no_other_in_the_list(damaged: Damaged, change: str, words: str) -> None:
+    damaged.tamper(f"UPDATE session SET {change} WHERE title = 'hurt'")
+    with clew.open(damaged.path) as store:
+        listed = {summary.id: summary for summary in store.list_sessions()}
+        assert listed.keys() == {damaged.session, damaged.other}
+        assert listed[damaged.other].damage is None
+        assert words in str(listed[damaged.session].damage)
+        with pytest.raises(clew.CorruptStateError, match=words):
+            store.get_session(damaged.session)
+        assert store.get_active_checkpoint(damaged.other).state.messages == MESSAGES
+
+
+def test_a_lost_active_checkpoint_is_missed_and_not_written_over(damaged: Damaged) -> None:
+    connection = apsw.Connection(str(damaged.path))
+    connection.execute("PRAGMA foreign_keys = OFF").fetchall()
+    connection.execute("DELETE FROM checkpoint WHERE session = 1 AND seq = 2")
+    connection.close()
+    with clew.open(damaged.path) as store:
+        with pytest.raises(clew.CorruptStateError, match="active checkpoint"):
+            store.get_session(damaged.session)
+        with pytest.raises(clew.CorruptStateError, match="active checkpoint"):
+            store.append(damaged.session, [{"role": "user"}])
+        assert store.append(damaged.session, [], parent_id=damaged.root).parent_id == damaged.root
+
+
+def test_a_filter_does_not_drop_what_it_cannot_read(damaged: Damaged) -> None:
+    damaged.tamper("DELETE FROM content WHERE body LIKE '%note%'")
+    with clew.open(damaged.path) as store:
+        listed = store.list_checkpoints(damaged.session, metadata={"note": "root"})
+        assert [summary.id for summary in listed] == [damaged.root, damaged.tip]
+
+
 def test_parents_in_a_circle_end(damaged: Damaged) -> None:
     damaged.tamper("UPDATE checkpoint SET parent = 2 WHERE session = 1 AND seq = 1")
     with clew.open(damaged.path) as store:

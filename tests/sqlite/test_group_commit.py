@@ -1,9 +1,12 @@
 """Writers that share a commit: who leads, who waits, and what one failure costs the others."""
 
+import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import apsw
@@ -11,7 +14,14 @@ import pytest
 
 import clew
 from clew.sqlite.engine import Engine
-from clew.sqlite.group_commit import GroupCommit, Job
+from clew.sqlite.group_commit import GroupCommit, Job, Unit
+
+
+def settle(batch: list[Job[Any]]) -> None:
+    unit = Unit()
+    for each in batch:
+        each.unit = unit
+    unit.settled = True
 
 
 def job(work: Callable[[Any], Any] = lambda _: None, timeout: float = 60) -> Job[Any]:
@@ -45,8 +55,8 @@ class Gate:
 
 @pytest.fixture
 def engine(tmp_path: Path):
-    engine = Engine(str(tmp_path / "plain.db"))
     (tmp_path / "plain.db").touch()
+    engine = Engine(str(tmp_path / "plain.db"))
     engine.write(lambda connection: connection.execute("CREATE TABLE t (x UNIQUE)"), timeout=5, durable=False)
     yield engine
     engine.close()
@@ -171,6 +181,10 @@ def test_a_store_locked_by_another_program_is_unavailable_within_the_time_limit(
         assert [summary.title for summary in store.list_sessions()] == ["after", "before"]
 
 
+class AlarmError(Exception):
+    """What the handler of a signal may raise."""
+
+
 class TestInterrupts:
     """What only the leader's own thread suffers, such as Ctrl-C, must not cost the others their writes."""
 
@@ -191,8 +205,7 @@ class TestInterrupts:
                 threads.extend(self.submit_all(group, others))
                 raise KeyboardInterrupt
             ran.extend(batch)
-            for each in batch:
-                each.finished = True
+            settle(batch)
 
         group = GroupCommit(run_batch, time.monotonic)
         with pytest.raises(KeyboardInterrupt):
@@ -200,7 +213,7 @@ class TestInterrupts:
         for thread in threads:
             thread.join(60)
         assert ran == others
-        assert not group._led
+        assert not group._leader
 
     def test_jobs_of_an_interrupted_batch_that_are_not_finished_run_again(self) -> None:
         batches: list[list[Job[Any]]] = []
@@ -213,8 +226,7 @@ class TestInterrupts:
                 threads.extend(self.submit_all(group, [second, third]))
             elif len(batches) == 2:
                 raise KeyboardInterrupt
-            for each in batch:
-                each.finished = True
+            settle(batch)
 
         group = GroupCommit(run_batch, time.monotonic)
         previous, threading.excepthook = threading.excepthook, lambda _: None
@@ -225,4 +237,68 @@ class TestInterrupts:
         finally:
             threading.excepthook = previous
         assert batches == [[first], [second, third], [third]]
-        assert not group._led
+        assert not group._leader
+
+    @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, AlarmError])
+    def test_an_interrupt_at_any_moment_leaves_a_store_that_goes_on(
+        self, tmp_path: Path, interrupt: type[BaseException]
+    ) -> None:
+        """Interrupt a write at the Nth moment, for N = 1, 2, … until one gets through untouched."""
+        with clew.open(tmp_path / "store.db", durability="normal", busy_timeout=5) as store:
+            session = store.create_session("one")
+            for moment in itertools.count(1):
+                before = store.get_session(session.id).revision
+                if not interrupted(lambda: store.append(session.id, [{"n": 1}]), moment, interrupt):
+                    break
+                after = store.get_session(session.id).revision
+                assert after - before in (0, 1)
+                store.append(session.id, [{"n": 2}])
+                assert store.get_session(session.id).revision == after + 1
+            assert moment > 30
+            assert store.list_checkpoints(session.id).total == store.get_session(session.id).revision
+
+    def test_an_interrupted_leader_costs_those_who_wait_nothing(self, tmp_path: Path) -> None:
+        with clew.open(tmp_path / "store.db", durability="normal", busy_timeout=30) as store:
+            session = store.create_session("one")
+            stop = threading.Event()
+            written: list[int] = []
+
+            def write() -> None:
+                while not stop.is_set():
+                    written.append(len(store.append(session.id, [{"n": 1}]).session_id.bytes))
+
+            threads = [threading.Thread(target=write) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            mine = 0
+            for moment in [*range(1, 80)] * 3:
+                mine += not interrupted(lambda: store.append(session.id, [{"n": 2}]), moment, KeyboardInterrupt)
+            stop.set()
+            for thread in threads:
+                thread.join(60)
+            messages = store.get_active_checkpoint(session.id).state.messages
+            assert messages.count({"n": 1}) == len(written)
+            assert messages.count({"n": 2}) >= mine
+
+
+def interrupted(call: Callable[[], object], moment: int, interrupt: type[BaseException]) -> bool:
+    """Raise at the `moment`th place in clew's writing where Python looks for signals; False where there are fewer.
+
+    Those places are where a function begins, and after a call.
+    """
+    moments = itertools.count(1)
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        written_here = frame.f_code.co_filename.endswith(("group_commit.py", "writer.py", "engine.py", "turnstile.py"))
+        if written_here and event in ("call", "c_return") and next(moments) == moment:
+            sys.setprofile(None)
+            raise interrupt
+
+    sys.setprofile(profile)
+    try:
+        call()
+    except interrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False

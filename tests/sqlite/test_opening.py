@@ -181,7 +181,9 @@ class TestWhatIsNotAStore:
         with pytest.raises(clew.UnavailableError, match="is not a directory"):
             clew.open(tmp_path / "file" / "store.db")
 
-    @pytest.mark.parametrize("url", ["", "ftp://host/store", "sqlite://host/store.db", "a\0b", b"store.db", 7])
+    @pytest.mark.parametrize(
+        "url", ["", "ftp://host/store", "sqlite://host/store.db", "a\0b", "\udcff.db", b"store.db", 7]
+    )
     def test_urls_that_name_no_store(self, url: object) -> None:
         with pytest.raises(clew.InvalidRequestError):
             clew.open(url)  # type: ignore[arg-type]
@@ -197,6 +199,22 @@ class TestWhatIsNotAStore:
         with pytest.raises(clew.InvalidRequestError) as raised:
             clew.open("mysql://user:hunter2@host/db")
         assert "hunter2" not in str(raised.value)
+
+
+class TestFilesThatMove:
+    @pytest.mark.parametrize("replace", [False, True])
+    def test_a_file_removed_or_replaced_while_it_is_open_is_not_opened_as_the_same(
+        self, tmp_path: Path, replace: bool
+    ) -> None:
+        path = tmp_path / "store.db"
+        with clew.open(path) as store:
+            store.create_session("old")
+            path.rename(tmp_path / "moved.db")
+            if replace:
+                path.touch()
+            with pytest.raises(clew.UnavailableError, match="has been replaced"):
+                clew.open(path)
+            assert store.list_sessions().total == 1
 
 
 class TestClosing:
@@ -245,6 +263,18 @@ if child == 0:
 _, status = os.waitpid(child, 0)
 assert status == 0, status
 store.append(session.id, [{"role": "parent"}])
+import asyncio
+awaited = store.aio
+asyncio.run(awaited.get_session(session.id))
+child = os.fork()
+if child == 0:
+    try:
+        asyncio.run(awaited.get_session(session.id))
+    except clew.UnavailableError:
+        os._exit(0)
+    os._exit(1)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
 assert [m["role"] for m in store.get_active_checkpoint(session.id).state.messages] == ["child", "parent"]
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "store.db")], check=True, timeout=60)

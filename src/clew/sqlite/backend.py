@@ -106,7 +106,9 @@ class SQLiteBackend(Backend):
         """Apply every pending migration and return their versions."""
         done: list[int] = []
         path = self._engine.path or ":memory:"
-        while (version := self._write(lambda connection: migrations.apply_next(connection, path))) is not None:
+        while (
+            version := self._write(lambda connection: migrations.apply_next(connection, path), solo=True)
+        ) is not None:
             done.append(version)
         return done
 
@@ -116,19 +118,19 @@ class SQLiteBackend(Backend):
 
     def roll_back(self, *, discard: bool) -> int | None:
         """Undo the newest migration and return its version, None where none is applied."""
-        return self._write(lambda connection: migrations.roll_back_last(connection, discard=discard))
+        return self._write(lambda connection: migrations.roll_back_last(connection, discard=discard), solo=True)
 
     def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
         self._check_open()
         with translating(checkpoint_id):
             return self._engine.read(work, timeout=self._timeout)
 
-    def _write(self, work: Work[T]) -> T:
+    def _write(self, work: Work[T], *, solo: bool = False) -> T:
         self._check_open()
         if self._read_only:
             raise InvalidRequestError("the store was opened read-only")
         with translating():
-            return self._engine.write(work, timeout=self._timeout, durable=self._durable)
+            return self._engine.write(work, timeout=self._timeout, durable=self._durable, solo=solo)
 
     def _check_open(self) -> None:
         if self._closed:

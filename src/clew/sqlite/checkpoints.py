@@ -17,6 +17,7 @@ from clew.backend import (
     session_not_found,
 )
 from clew.cursors import decode_cursor, encode_cursor
+from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain
 from clew.model import ACTIVE, KEEP, Active, Checkpoint, CheckpointSummary, Page, State, StoredState
 from clew.sqlite import rows
@@ -49,6 +50,8 @@ class Head(msgspec.Struct, frozen=True):
     next_seq: int
     updated_at: int
     active: Node | None
+    lost_active_of: UUID | None = None
+    """The session, where it points at a checkpoint that is not there: nothing may go on from that."""
 
 
 def read_head(connection: apsw.Connection, session_id: UUID) -> Head:
@@ -56,13 +59,22 @@ def read_head(connection: apsw.Connection, session_id: UUID) -> Head:
     row = fetch_one(connection, "session_head", {"id": session_id.bytes})
     if row is None:
         raise session_not_found(session_id)
-    key, family, next_seq, updated_at, *active = row
-    return Head(Owner(key, family), next_seq, updated_at, None if active[0] is None else _node(active))
+    key, family, next_seq, updated_at, active_seq, *active = row
+    node = None if active[0] is None else _node(active)
+    lost = session_id if node is None and active_seq is not None else None
+    return Head(Owner(key, family), next_seq, updated_at, node, lost)
+
+
+def active_is_missing(session_id: UUID) -> CorruptStateError:
+    """For a session that points at a checkpoint it does not have."""
+    return CorruptStateError(f"the active checkpoint of session {session_id} is missing")
 
 
 def find_node(connection: apsw.Connection, head: Head, checkpoint_id: UUID | Active) -> Node | None:
     """A checkpoint of the session, or its active one (None where it has none); NotFoundError for any other."""
     if checkpoint_id is ACTIVE:
+        if head.lost_active_of is not None:
+            raise active_is_missing(head.lost_active_of)
         return head.active
     row = fetch_one(connection, "checkpoint_in_session", {"id": checkpoint_id.bytes, "session": head.owner.session})
     if row is None:

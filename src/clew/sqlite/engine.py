@@ -16,7 +16,7 @@ from clew.sqlite.writer import Writer
 
 T = TypeVar("T")
 
-_NEVER = float("inf")
+_CLOSE_SECONDS = 60.0
 
 
 class Engine:
@@ -30,6 +30,7 @@ class Engine:
 
     def __init__(self, path: str | None) -> None:
         self.path = path
+        self.identity = None if path is None else file_identity(path)
         self._process = os.getpid()
         self._writer: Writer | None = None
         self._group: GroupCommit | None = None
@@ -38,13 +39,16 @@ class Engine:
         self._opening = threading.Lock()
         self._closed = False
 
-    def write(self, work: Work[T], *, timeout: float, durable: bool) -> T:
-        """Run `work` in a write transaction, committed when this returns; `durable` also across a loss of power."""
-        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=durable), timeout)
+    def write(self, work: Work[T], *, timeout: float, durable: bool, solo: bool = False) -> T:
+        """Run `work` in a write transaction, committed when this returns; `durable` also across a loss of power.
+
+        `solo` work shares its transaction with no other: work that changes the schema, for one.
+        """
+        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=durable, solo=solo), timeout)
 
     def alone(self, work: Work[T], *, timeout: float) -> T:
         """Run `work` on the writing connection outside of any transaction, with no other writer of this process."""
-        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=True, alone=True), timeout)
+        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=True, outside=True), timeout)
 
     def read(self, work: Work[T], *, timeout: float) -> T:
         """Run `work` in a read transaction: everything it reads is of one moment."""
@@ -72,7 +76,9 @@ class Engine:
             self._idle_readers.pop().close()
         writer = self._writer
         if writer is not None and self._group is not None:
-            self._group.submit(Job(lambda _: writer.close(), deadline=_NEVER, durable=True, alone=True))
+            self._group.submit(
+                Job(lambda _: writer.close(), deadline=time.monotonic() + _CLOSE_SECONDS, durable=True, outside=True)
+            )
 
     def _check_usable(self) -> None:
         if self._closed:
@@ -114,3 +120,12 @@ class Engine:
                 connection.close()
             else:
                 self._idle_readers.append(connection)
+
+
+def file_identity(path: str) -> tuple[int, int]:
+    """Which file it is that lies at `path` now."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise UnavailableError(f"cannot open {path}: {error.strerror}") from error
+    return found.st_dev, found.st_ino

@@ -5,6 +5,7 @@ from typing import Any
 
 import apsw
 
+from clew.errors import CorruptStateError
 from clew.messages import decode_value
 
 
@@ -17,7 +18,10 @@ def contains(stored: Any, wanted: Any) -> int:
     """Whether the JSON object `stored` has every top-level key of the JSON object `wanted`, with an equal value."""
     if stored is None:
         return int(not _wanted(wanted))
-    value = decode_value(stored.encode())
+    try:
+        value = decode_value(stored.encode() if isinstance(stored, str) else stored)
+    except (CorruptStateError, UnicodeError):
+        return 1  # what cannot be read cannot be ruled out, and must not drop out of sight
     return int(
         isinstance(value, dict)
         and all(key in value and json_equal(value[key], expected) for key, expected in _wanted(wanted).items())

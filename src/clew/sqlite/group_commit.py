@@ -6,41 +6,66 @@ uncontended writer therefore never changes threads, and a crowd pays for one com
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import apsw
 
-from clew.errors import UnavailableError
+from clew.errors import StorageError, UnavailableError
 from clew.limits import MAX_GROUP_COMMIT
 
 T = TypeVar("T")
 
-FAILURES = (Exception,)
-"""What fails a job, as opposed to what interrupts the thread that runs it."""
+FAILURES = (
+    StorageError,
+    apsw.Error,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
+"""What fails a job. Anything else comes from a signal handler and interrupts the thread that happens to lead."""
 
 Work = Callable[[apsw.Connection], T]
+
+
+class Unit:
+    """Jobs that share a fate. One assignment settles it for all of them, so that no interrupt can come in between."""
+
+    __slots__ = ("settled",)
+
+    def __init__(self) -> None:
+        self.settled = False
 
 
 class Job(Generic[T]):
     """One write: what to do inside the transaction, and what came of it."""
 
-    __slots__ = ("_wake", "alone", "deadline", "durable", "error", "finished", "leads", "result", "work")
+    __slots__ = ("_wake", "deadline", "durable", "error", "outside", "result", "solo", "unit", "work")
 
-    def __init__(self, work: Work[T], *, deadline: float, durable: bool, alone: bool = False) -> None:
+    def __init__(
+        self, work: Work[T], *, deadline: float, durable: bool, solo: bool = False, outside: bool = False
+    ) -> None:
         self.work = work
         self.deadline = deadline
         self.durable = durable
-        self.alone = alone  # outside of any transaction, with the connection to itself
-        self.finished = False
-        self.leads = False
+        self.solo = solo or outside  # shares its transaction with no other job
+        self.outside = outside  # runs outside of any transaction
+        self.unit: Unit | None = None
         self.result: Any = None
         self.error: BaseException | None = None
         self._wake: threading.Lock | None = None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the outcome is final."""
+        return self.unit is not None and self.unit.settled
+
     def record(self, result: Any = None, error: BaseException | None = None) -> None:
-        """What came of the work. It counts only once the job is `finished`: until then the transaction may be lost."""
+        """What came of the work. It counts only once the unit is settled: until then the transaction may be lost."""
         self.result, self.error = result, error
 
     def expect_to_wait(self) -> None:
@@ -49,11 +74,13 @@ class Job(Generic[T]):
         self._wake.acquire()
 
     def wake(self) -> None:
+        """End a wait; doing it twice does no harm."""
         if self._wake is not None:
-            self._wake.release()
+            with suppress(RuntimeError):
+                self._wake.release()
 
     def wait(self, timeout: float) -> bool:
-        """Whether the job was finished, or made to lead, in time."""
+        """Whether somebody woke it in time."""
         return self._wake is None or self._wake.acquire(timeout=min(max(timeout, 0), threading.TIMEOUT_MAX))
 
     def outcome(self) -> T:
@@ -66,84 +93,74 @@ class Job(Generic[T]):
 class GroupCommit:
     """The queue of jobs and the rule of who leads.
 
-    `run_batch` runs jobs and marks each one finished whose outcome is settled; it raises only for what the leader's own
-    thread suffers (KeyboardInterrupt), and then the jobs not finished run again under another leader.
+    `run_batch` runs jobs and settles each one's unit; it raises only for what interrupts the leader's own thread, and
+    then the jobs not finished run again under another leader. An interrupt may come at any line: all state is in the
+    attributes, changed under the mutex, and `_leave` puts it right from wherever it was.
     """
 
     def __init__(self, run_batch: Callable[[list[Job[Any]]], None], clock: Callable[[], float]) -> None:
         self._run_batch = run_batch
         self._clock = clock
-        self._queue: deque[Job[Any]] = deque()
         self._mutex = threading.Lock()
-        self._led = False
+        self._queue: list[Job[Any]] = []
+        self._batch: list[Job[Any]] = []
+        self._leader: Job[Any] | None = None
+        self._to_wake: list[Job[Any]] = []
 
     def submit(self, job: Job[T]) -> T:
         """Run the job, alone or in company, and return its result."""
-        with self._mutex:
-            self._queue.append(job)
-            job.leads = not self._led
-            self._led = True
-            if not job.leads:
-                job.expect_to_wait()
-        if not job.leads:
-            try:
+        try:
+            with self._mutex:
+                if self._leader is None:
+                    self._leader = job
+                else:
+                    job.expect_to_wait()
+                self._queue.append(job)
+            if self._leader is not job:
                 self._wait(job)
+            if self._leader is job:
+                self._take()
+                self._run_batch(self._batch)
+        finally:
+            try:
+                self._leave(job)
             except BaseException:
-                self._abandon(job)
+                self._leave(job)
                 raise
-        if job.leads:
-            self._lead(job)
         return job.outcome()
 
     def _wait(self, job: Job[Any]) -> None:
-        if job.wait(job.deadline - self._clock()):
-            return
-        with self._mutex:
-            queued = job in self._queue and not job.leads
+        while not (job.finished or self._leader is job):
+            if job.wait(job.deadline - self._clock()):
+                continue
+            with self._mutex:
+                queued = job in self._queue and self._leader is not job
+                if queued:
+                    self._queue.remove(job)
             if queued:
-                self._queue.remove(job)
-        if queued:
-            raise UnavailableError("the store stayed busy with other writers beyond the time limit")
-        job.wait(threading.TIMEOUT_MAX)  # taken into a batch, or made to lead: its outcome must be known
+                raise UnavailableError("the store stayed busy with other writers beyond the time limit")
+            job.wait(threading.TIMEOUT_MAX)  # taken into a batch, or made to lead: its outcome must be known
 
-    def _abandon(self, job: Job[Any]) -> None:
-        """The waiting thread was interrupted. A job already taken into a batch is still written."""
+    def _take(self) -> None:
+        """Move what one transaction can hold from the queue to the batch; the leader's job comes first."""
+        with self._mutex:
+            count = 1
+            limit = min(len(self._queue), MAX_GROUP_COMMIT)
+            while count < limit and not (self._queue[0].solo or self._queue[count].solo):
+                count += 1
+            self._batch, self._queue = self._queue[:count], self._queue[count:]
+
+    def _leave(self, job: Job[Any]) -> None:
+        """Hand on what the job's thread was responsible for. Doing it twice, or again after an interrupt, is right."""
         with self._mutex:
             if job in self._queue:
                 self._queue.remove(job)
-            leads = job.leads
-        if leads:
-            self._hand_over()
-
-    def _lead(self, own: Job[Any]) -> None:
-        batch = self._take()
-        try:
-            self._run_batch(batch)
-        except BaseException:
-            own.finished = True
-            self._put_back([job for job in batch if not job.finished])
-            raise
-        finally:
-            self._hand_over()
-            for job in batch:
-                if job.finished and job is not own:
-                    job.wake()
-
-    def _take(self) -> list[Job[Any]]:
-        with self._mutex:
-            batch = [self._queue.popleft()]
-            while self._queue and len(batch) < MAX_GROUP_COMMIT and not (batch[-1].alone or self._queue[0].alone):
-                batch.append(self._queue.popleft())
-            return batch
-
-    def _put_back(self, jobs: list[Job[Any]]) -> None:
-        with self._mutex:
-            self._queue.extendleft(reversed(jobs))
-
-    def _hand_over(self) -> None:
-        with self._mutex:
-            if self._queue:
-                self._queue[0].leads = True
-                self._queue[0].wake()
-            else:
-                self._led = False
+            if self._leader is job:
+                unfinished = [other for other in self._batch if not other.finished and other is not job]
+                self._to_wake.extend(self._batch)
+                self._batch, self._queue = [], unfinished + self._queue
+                self._to_wake.extend(self._queue[:1])  # last, and so the first to be woken
+                self._leader = self._queue[0] if self._queue else None
+            while self._to_wake:
+                self._to_wake[-1].wake()
+                self._to_wake.pop()

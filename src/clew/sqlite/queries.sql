@@ -1,5 +1,5 @@
 -- Every statement of the SQLite backend but the migrations. `-- name:` begins one; the line under it says what for.
--- Ids are the 16 bytes of a UUID; a timeline, length and chain together are a point (see migrations/0001_tables.sql).
+-- Text that users gave is read as bytes where a list must survive damage to it. Ids are the 16 bytes of a UUID; a timeline, length and chain together are a point (see migrations/0001_tables.sql).
 
 -- name: insert_session
 -- A session without an active checkpoint yet, in its own family unless one is given.
@@ -17,7 +17,7 @@ UPDATE session SET family = key WHERE key = :session;
 
 -- name: session_head
 -- What a write needs to know of a session, and its active checkpoint as a place to go on from.
-SELECT s.key, s.family, s.next_seq, s.updated_at, c.seq, c.id, c.metadata, c.timeline, c.length, c.chain,
+SELECT s.key, s.family, s.next_seq, s.updated_at, s.active, c.seq, c.id, c.metadata, c.timeline, c.length, c.chain,
     t.session = s.key AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
 FROM session AS s
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
@@ -26,8 +26,9 @@ WHERE s.id = :id;
 
 -- name: session_by_id
 -- A session with its active checkpoint and the metadata of both.
-SELECT s.id, s.title, s.visibility, s.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    sm.hash, CAST(sm.body AS BLOB), s.revision, s.created_at, s.updated_at,
+SELECT s.id, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
+    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from,
+    s.metadata, sm.hash, CAST(sm.body AS BLOB), s.revision, s.created_at, s.updated_at, s.active,
     c.id, s.id, p.id, c.label, c.created_at, c.updated_at, c.timeline, c.length, c.chain, c.metadata
 FROM session AS s
 LEFT JOIN content AS sm ON sm.key = s.metadata
@@ -54,7 +55,7 @@ WITH page AS MATERIALIZED (
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
-        AND (:metadata IS NULL OR clew_contains(m.body, :metadata))
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
     UNION ALL
     SELECT s.key, s.updated_at, s.id FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
     WHERE s.status = 'DELETED' AND :deleted
@@ -64,12 +65,13 @@ WITH page AS MATERIALIZED (
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
-        AND (:metadata IS NULL OR clew_contains(m.body, :metadata))
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
     ORDER BY 2 DESC, 3 DESC
     LIMIT :limit OFFSET :offset
 )
-SELECT s.id, s.title, s.visibility, s.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    sm.hash, CAST(sm.body AS BLOB), s.revision, s.created_at, s.updated_at,
+SELECT s.id, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
+    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from,
+    s.metadata, sm.hash, CAST(sm.body AS BLOB), s.revision, s.created_at, s.updated_at, s.active,
     c.id, c.length, s.checkpoint_count, s.last_message_at
 FROM page
 JOIN session AS s ON s.key = page.key
@@ -90,7 +92,7 @@ WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:source IS NULL OR s.source = :source)
     AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
-    AND (:metadata IS NULL OR clew_contains(m.body, :metadata));
+    AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)));
 
 -- name: session_fields
 -- What a user can change of a session, as stored.
@@ -154,11 +156,11 @@ WHERE c.id = :id;
 
 -- name: list_checkpoints
 -- A page of the checkpoints of a session, in order of creation.
-SELECT c.id, p.id, c.label, c.length, c.created_at, c.updated_at, c.seq
+SELECT c.id, p.id, CAST(c.label AS BLOB), c.length, c.created_at, c.updated_at, c.seq
 FROM checkpoint AS c
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
 LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND c.seq > :after AND (:metadata IS NULL OR clew_contains(m.body, :metadata))
+WHERE c.session = :session AND c.seq > :after AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
 ORDER BY c.seq
 LIMIT :limit OFFSET :offset;
 

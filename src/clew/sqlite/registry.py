@@ -7,7 +7,8 @@ Two engines on one file would wait for each other through SQLite's polling (seen
 import os
 import threading
 
-from clew.sqlite.engine import Engine
+from clew.errors import UnavailableError
+from clew.sqlite.engine import Engine, file_identity
 
 _engines: dict[str, tuple[Engine, int]] = {}
 _mutex = threading.Lock()
@@ -18,6 +19,8 @@ def acquire(path: str) -> Engine:
     """The engine of the file at the real path `path`, to be given back with `release`."""
     with _mutex:
         engine, users = _engines.get(path) or (Engine(path), 0)
+        if engine.identity != file_identity(path):
+            raise UnavailableError(f"{path} has been replaced while a store of this process has the old file open")
         _engines[path] = (engine, users + 1)
         return engine
 
@@ -35,8 +38,10 @@ def release(engine: Engine) -> None:
             _engines[engine.path] = (engine, users - 1)
             return
         # Closed under the mutex: an engine opened on the same file meanwhile would lose its locks to this close.
-        engine.close()
-        del _engines[engine.path]
+        try:
+            engine.close()
+        finally:
+            del _engines[engine.path]
 
 
 def _forget_inherited() -> None:

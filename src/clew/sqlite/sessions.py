@@ -25,6 +25,7 @@ from clew.sqlite.checkpoints import (
     MAX_ROWS,
     Deferred,
     Head,
+    active_is_missing,
     checkpoint_from_row,
     find_node,
     insert_checkpoint,
@@ -115,7 +116,9 @@ def load_session(connection: apsw.Connection, session_id: UUID, deferred: Deferr
     if row is None:
         raise session_not_found(session_id)
     active = None
-    if row[rows.SESSION_COLUMNS] is not None:
+    if row[rows.SESSION_COLUMNS - 1] is not None:
+        if row[rows.SESSION_COLUMNS] is None:
+            raise active_is_missing(session_id)
         active = checkpoint_from_row(connection, row[rows.SESSION_COLUMNS :], deferred)
     return Session(**rows.session_fields(row), active_checkpoint=active)
 

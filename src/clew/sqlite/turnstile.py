@@ -62,10 +62,11 @@ class Turnstile:
                 self._wanted = False
 
     def release(self) -> None:
-        """Let the next process in."""
+        """Let the next process in; nothing where the turn is not held."""
         with self._mutex:
-            self._held = False
-            self._unlock(_TURN)
+            if self._held:
+                self._held = False
+                self._unlock(_TURN)
 
     def close(self) -> None:
         """Let go of the lock file, which stays: removing it would race with a process that has just opened it."""

@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from clew.sqlite import connections
-from clew.sqlite.group_commit import FAILURES, Job
+from clew.sqlite.group_commit import FAILURES, Job, Unit
 from clew.sqlite.turnstile import Turnstile
 
 _SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
@@ -26,18 +26,18 @@ class Writer:
             self._connection = connections.open_writer(path, time.monotonic() + timeout)
 
     def run_batch(self, jobs: list[Job[Any]]) -> None:
-        """Run jobs and mark each one finished; raises only what interrupts the thread."""
+        """Run jobs and settle each one; raises only what interrupts the thread."""
         try:
-            if jobs[0].alone:
+            if jobs[0].outside:
                 jobs[0].record(jobs[0].work(self._connection))
-                jobs[0].finished = True
+                _settle(jobs)
             else:
                 self._take_turn(jobs, max([job.deadline for job in jobs]))
         except FAILURES as error:
             for job in jobs:
                 if not job.finished:
                     job.record(error=error)
-            _finish(jobs)
+            _settle([job for job in jobs if not job.finished])
 
     def close(self) -> None:
         """Close the connection; nothing may run any more."""
@@ -46,9 +46,9 @@ class Writer:
             self._turnstile.close()
 
     def _take_turn(self, jobs: list[Job[Any]], deadline: float) -> None:
-        if self._turnstile is not None:
-            self._turnstile.acquire(deadline)
         try:
+            if self._turnstile is not None:
+                self._turnstile.acquire(deadline)
             if not self._commit(jobs, deadline):
                 for job in jobs:  # all was lost with the transaction: each on its own, to see whose fault it was
                     self._commit([job], deadline)
@@ -57,7 +57,8 @@ class Writer:
                 self._turnstile.release()
 
     def _commit(self, jobs: list[Job[Any]], deadline: float) -> bool:
-        """Run jobs in one transaction and mark them finished; False where a batch has to be taken apart."""
+        """Run jobs in one transaction and settle them; False where a batch has to be taken apart."""
+        unit = _unit_of(jobs)
         committing = False
         try:
             self._begin(deadline, durable=True in [job.durable for job in jobs])
@@ -67,23 +68,28 @@ class Writer:
                 return False
             committing = True
             self._connection.execute("COMMIT")
-        except FAILURES as error:
+        except BaseException as error:
+            if committing and not isinstance(error, apsw.Error) and not self._connection.in_transaction:
+                unit.settled = True  # the interrupt came after the commit was done: its jobs must not run again
+                raise
+            if not isinstance(error, FAILURES):
+                raise
             if len(jobs) > 1:
                 return False
             jobs[0].record(error=error)
-        except BaseException:
-            # Where the interrupt came after the commit was done, its jobs must not run again.
-            if committing and not self._connection.in_transaction:
-                _finish(jobs)
-            raise
         finally:
             if self._connection.in_transaction:
-                with suppress(apsw.Error):
-                    self._connection.execute("ROLLBACK")
-        _finish(jobs)
+                self._roll_back()
+        unit.settled = True
         return True
 
+    def _roll_back(self) -> None:
+        with suppress(apsw.Error):
+            self._connection.execute("ROLLBACK")
+
     def _begin(self, deadline: float, *, durable: bool) -> None:
+        if self._connection.in_transaction:  # an interrupt came between two statements of the one before
+            self._roll_back()
         if self._durable is not durable:
             connections.pragma(self._connection, f"synchronous = {_SYNCHRONOUS[durable]}")
             self._durable = durable
@@ -107,6 +113,12 @@ class Writer:
         return True
 
 
-def _finish(jobs: list[Job[Any]]) -> None:
+def _unit_of(jobs: list[Job[Any]]) -> Unit:
+    unit = Unit()
     for job in jobs:
-        job.finished = True
+        job.unit = unit
+    return unit
+
+
+def _settle(jobs: list[Job[Any]]) -> None:
+    _unit_of(jobs).settled = True
