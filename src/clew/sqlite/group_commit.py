@@ -6,7 +6,7 @@ uncontended writer therefore never changes threads, and a crowd pays for one com
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -44,7 +44,7 @@ class Unit:
 class Job(Generic[T]):
     """One write: what to do inside the transaction, and what came of it."""
 
-    __slots__ = ("_wake", "deadline", "durable", "error", "outside", "result", "solo", "unit", "work")
+    __slots__ = ("_wake", "deadline", "durable", "error", "outside", "result", "solo", "to_wake", "unit", "work")
 
     def __init__(
         self, work: Work[T], *, deadline: float, durable: bool, solo: bool = False, outside: bool = False
@@ -57,6 +57,7 @@ class Job(Generic[T]):
         self.unit: Unit | None = None
         self.result: Any = None
         self.error: BaseException | None = None
+        self.to_wake: Sequence[Job[Any]] = ()  # what its thread still has to do after it led
         self._wake: threading.Lock | None = None
 
     @property
@@ -105,7 +106,6 @@ class GroupCommit:
         self._queue: list[Job[Any]] = []
         self._batch: list[Job[Any]] = []
         self._leader: Job[Any] | None = None
-        self._to_wake: list[Job[Any]] = []
 
     def submit(self, job: Job[T]) -> T:
         """Run the job, alone or in company, and return its result."""
@@ -122,11 +122,12 @@ class GroupCommit:
                 self._take()
                 self._run_batch(self._batch)
         finally:
-            try:
-                self._leave(job)
-            except BaseException:
-                self._leave(job)
-                raise
+            if self._leader is job or not job.finished or job.to_wake:
+                try:
+                    self._leave(job)
+                except BaseException:
+                    self._leave(job)
+                    raise
         return job.outcome()
 
     def _wait(self, job: Job[Any]) -> None:
@@ -156,11 +157,11 @@ class GroupCommit:
             if job in self._queue:
                 self._queue.remove(job)
             if self._leader is job:
-                unfinished = [other for other in self._batch if not other.finished and other is not job]
-                self._to_wake.extend(self._batch)
-                self._batch, self._queue = [], unfinished + self._queue
-                self._to_wake.extend(self._queue[:1])  # last, and so the first to be woken
-                self._leader = self._queue[0] if self._queue else None
-            while self._to_wake:
-                self._to_wake[-1].wake()
-                self._to_wake.pop()
+                others = [other for other in self._batch if other is not job]
+                waiting = [other for other in others if not other.finished] + self._queue
+                job.to_wake = [*job.to_wake, *others, *waiting[:1]]  # the next leader last, and so woken first
+                self._batch, self._queue = [], waiting
+                self._leader = waiting[0] if waiting else None
+        while job.to_wake:
+            job.to_wake[-1].wake()
+            job.to_wake = job.to_wake[:-1]
