@@ -115,7 +115,8 @@ class TestInterruption:
 
     def test_ctrl_c_at_a_question_is_no(self, command, session):
         screen = run_in_terminal("--store", command.path, "purge", session, when=b"[y/N]", typed=b"\x03\n")
-        assert screen.exit_code == 130
+        # 1 where the signal came when the line had been read already: then it is an empty answer, which is no as well.
+        assert screen.exit_code in (130, 1)
         assert "Traceback" not in screen.raw
         assert len(command.sessions()) == 1
 
