@@ -1,4 +1,4 @@
-"""Write ``src/clew/aio.py`` from the signatures and docstrings of `clew.store.Store`.
+"""Write ``src/clew/aio.py`` from the signatures and docstrings of the methods of `clew.Store`.
 
 The awaited store has the same methods as the plain one; a twin kept by hand would drift. ``--check`` only compares.
 """
@@ -8,23 +8,30 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeGuard
 
 ROOT = Path(__file__).resolve().parent.parent
-STORE = ROOT / "src" / "clew" / "store.py"
+STORE = ROOT / "src" / "clew" / "store"
+PARTS = ("sessions", "checkpoints", "trees", "attachments", "maintenance", "base")
 TARGET = ROOT / "src" / "clew" / "aio.py"
 TEMPLATE = Path(__file__).with_name("aio_template.py.txt")
 
 
 def generate() -> str:
     """The text of ``aio.py``."""
-    tree = ast.parse(STORE.read_text(encoding="utf-8"))
-    store = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Store")
-    methods = [awaited(node) for node in store.body if is_public_method(node)]
+    methods = [awaited(node) for part in PARTS for node in methods_of(part)]
     template = TEMPLATE.read_text(encoding="utf-8")
     return formatted(template.replace("    # methods\n", "\n".join(methods)))
 
 
-def is_public_method(node: ast.stmt) -> bool:
+def methods_of(part: str) -> list[ast.FunctionDef]:
+    """The public methods of the class in one module of the store."""
+    tree = ast.parse((STORE / f"{part}.py").read_text(encoding="utf-8"))
+    (store,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return [node for node in store.body if is_public_method(node)]
+
+
+def is_public_method(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
     """Whether a statement of the class is a method that the awaited store has too."""
     return (
         isinstance(node, ast.FunctionDef)
@@ -34,14 +41,24 @@ def is_public_method(node: ast.stmt) -> bool:
     )
 
 
-def awaited(method: ast.stmt) -> str:
-    """The source of the awaited method: the same signature and docstring, and one call in a thread."""
-    assert isinstance(method, ast.FunctionDef)
+def awaited(method: ast.FunctionDef) -> str:
+    """The source of the awaited method: the same signature and docstring, and one call in a thread.
+
+    A method that returns an iterator becomes one to go through with ``async for``.
+    """
     positional = [argument.arg for argument in method.args.args[1:]]
     named = [f"{argument.arg}={argument.arg}" for argument in method.args.kwonlyargs]
     call = ", ".join([f"store.{method.name}", *positional, *named])
     returned = ast.unparse(method.returns) if method.returns else "None"
     docstring = ast.get_docstring(method, clean=False)
+    if returned.startswith("Iterator["):
+        return (
+            f"    async def {method.name}({ast.unparse(method.args)}) -> Async{returned}:\n"
+            f'        """{docstring}"""\n'
+            f"        store = await self._opened()\n"
+            f"        async for item in self._iterate({call}):\n"
+            f"            yield item\n"
+        )
     return (
         f"    async def {method.name}({ast.unparse(method.args)}) -> {returned}:\n"
         f'        """{docstring}"""\n'

@@ -5,36 +5,44 @@ SQLite is synchronous by nature, so each awaited method runs the plain one in a 
 
 import asyncio
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
+from uuid import UUID
 
 from clew import limits
-from clew.backend import Durability
+from clew.backend import Children, Durability, OnConflict, Order, Report
 from clew.errors import UnavailableError
 from clew.model import (
     ACTIVE,
     KEEP,
     Active,
+    Attachment,
+    AttachmentInfo,
     BackendInfo,
     Checkpoint,
     CheckpointSummary,
     Diff,
     Keep,
+    Label,
     Message,
     Page,
+    Same,
     Session,
     SessionStatus,
     SessionSummary,
     Visibility,
 )
+from clew.reports import Backup, Compaction, Finding, Pruned, PrunePlan
 from clew.store import Id, Store, open
 from clew.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_END: Any = object()
 
 
 def open_async(
@@ -273,25 +281,37 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.restore_session, id)
 
-    async def purge_session(self, id: Id) -> None:
-        """Remove a session for good: every byte of it that no fork of it needs. This cannot be undone.
+    async def purge_session(self, id: Id, *, if_revision: int | None = None) -> None:
+        """Remove a session for good: every byte of it that no other session of its family needs. This cannot be undone.
 
-        UnavailableError where a reader kept the bytes in the write-ahead log until the time limit; the session is
-        purged all the same, and the message says so.
+        With `if_revision` only while that is the session's revision, else ConflictError. UnavailableError where a
+        reader kept the bytes in the write-ahead log until the time limit; the session is purged all the same, and the
+        message says so.
         """
         store = await self._opened()
-        return await self._run(store.purge_session, id)
+        return await self._run(store.purge_session, id, if_revision=if_revision)
 
     async def fork_session(
-        self, session_id: Id, *, checkpoint_id: Id | Active = ACTIVE, title: str | None = None
+        self, session_id: Id, *, checkpoint_id: Id | Label | Active = ACTIVE, title: str | None = None
     ) -> Session:
         """A new session that begins with the state of a checkpoint of another one. Nothing is copied.
 
-        It takes over the title (unless one is given), visibility, cwd and metadata; `parent_session_id` and
-        `forked_from` say where it comes from.
+        It takes over the title (unless one is given), visibility, cwd and metadata, and its root has the attachments of
+        the checkpoint; `parent_session_id` and `forked_from` say where it comes from.
         """
         store = await self._opened()
         return await self._run(store.fork_session, session_id, checkpoint_id=checkpoint_id, title=title)
+
+    async def copy_session(
+        self, session_id: Id, *, source: str | None = None, source_id: str | None = None, title: str | None = None
+    ) -> Session:
+        """A new session with the whole tree of another one: every checkpoint, label and attachment. Content is shared.
+
+        Ids are new; times, metadata and which checkpoint is active are kept, and the title unless one is given.
+        (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken.
+        """
+        store = await self._opened()
+        return await self._run(store.copy_session, session_id, source=source, source_id=source_id, title=title)
 
     async def create_checkpoint(
         self,
@@ -299,17 +319,20 @@ class AsyncStore:
         messages: Iterable[Message],
         *,
         metadata: Any = None,
-        parent_id: Id | Active | None = None,
+        parent_id: Id | Label | Active | None = None,
         label: str | None = None,
+        attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
         if_active: Id | None = None,
         created_at: datetime | None = None,
     ) -> Checkpoint:
         """Write a state given in full, and make it the active checkpoint. Only what the parent lacks is stored.
 
-        `parent_id` None makes a new root. `label` names it, uniquely in the session. `id` makes the call safe to
-        repeat: the same call again returns what is stored, another call with the id is ConflictError. With
-        `if_active`, only while that is the active checkpoint, else ConflictError. `created_at` is for importers.
+        `parent_id` None makes a new root; it may also be a `Label`. `label` names the checkpoint, uniquely in the
+        session. `attachments` are bytes by name, kept beside it; SAME takes what the parent has under the name. `id`
+        makes the call safe to repeat: the same call again returns what is stored, another call with the id is
+        ConflictError. With `if_active`, only while that is the active checkpoint, else ConflictError. `created_at` is
+        for importers.
         """
         store = await self._opened()
         return await self._run(
@@ -319,6 +342,7 @@ class AsyncStore:
             metadata=metadata,
             parent_id=parent_id,
             label=label,
+            attachments=attachments,
             id=id,
             if_active=if_active,
             created_at=created_at,
@@ -330,8 +354,9 @@ class AsyncStore:
         messages: Iterable[Message],
         *,
         metadata: Any = KEEP,
-        parent_id: Id | Active | None = ACTIVE,
+        parent_id: Id | Label | Active | None = ACTIVE,
         label: str | None = None,
+        attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
         if_active: Id | None = None,
         created_at: datetime | None = None,
@@ -349,6 +374,7 @@ class AsyncStore:
             metadata=metadata,
             parent_id=parent_id,
             label=label,
+            attachments=attachments,
             id=id,
             if_active=if_active,
             created_at=created_at,
@@ -364,24 +390,6 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.get_active_checkpoint, session_id)
 
-    async def list_checkpoints(
-        self,
-        session_id: Id,
-        *,
-        limit: int = limits.DEFAULT_PAGE,
-        offset: int = 0,
-        cursor: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Page[CheckpointSummary]:
-        """The checkpoints of a session, oldest first, in the order in which they were written.
-
-        `metadata` are top-level keys of the state's metadata that must be equal.
-        """
-        store = await self._opened()
-        return await self._run(
-            store.list_checkpoints, session_id, limit=limit, offset=offset, cursor=cursor, metadata=metadata
-        )
-
     async def get_messages(
         self, checkpoint_id: Id, *, start: int | None = None, stop: int | None = None
     ) -> list[Message]:
@@ -389,7 +397,92 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.get_messages, checkpoint_id, start=start, stop=stop)
 
-    async def set_active_checkpoint(self, session_id: Id, checkpoint_id: Id) -> Session:
+    async def diff(self, checkpoint_a: Id, checkpoint_b: Id) -> Diff:
+        """How two checkpoints differ, of one session or of two."""
+        store = await self._opened()
+        return await self._run(store.diff, checkpoint_a, checkpoint_b)
+
+    async def list_checkpoints(
+        self,
+        session_ids: Id | Iterable[Id],
+        *,
+        order: Order = "created",
+        before_label: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        with_metadata: bool = False,
+        with_attachments: str | None = None,
+        limit: int = limits.DEFAULT_PAGE,
+        offset: int = 0,
+        cursor: str | None = None,
+    ) -> Page[CheckpointSummary]:
+        """The checkpoints of one session, or of several.
+
+        `order` is "created" (in which they were written; of several sessions, by their time), "label" (by code point;
+        only those that have one), or either with a minus, the other way round. `before_label` leaves out labels from
+        that one on, `metadata` are top-level keys of the state's metadata that must be equal. With `with_metadata` and
+        `with_attachments` (how their names begin; "" for all) each item has its metadata and attachments, read in one
+        query for the whole page. The page's `total` is there where nothing filters.
+        """
+        store = await self._opened()
+        return await self._run(
+            store.list_checkpoints,
+            session_ids,
+            order=order,
+            before_label=before_label,
+            metadata=metadata,
+            with_metadata=with_metadata,
+            with_attachments=with_attachments,
+            limit=limit,
+            offset=offset,
+            cursor=cursor,
+        )
+
+    async def find_checkpoint(self, session_id: Id, label: str) -> Checkpoint:
+        """The checkpoint of the session that has this label, with its state."""
+        store = await self._opened()
+        return await self._run(store.find_checkpoint, session_id, label)
+
+    async def find_checkpoints(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None,
+        source: str | None = None,
+        limit: int = limits.DEFAULT_PAGE,
+        cursor: str | None = None,
+    ) -> Page[CheckpointSummary]:
+        """The checkpoints of every session whose state's metadata has these top-level keys with equal values.
+
+        Each item has its metadata. `source` looks only at the sessions of that source. Every checkpoint of these is
+        looked at: there is no index of what metadata may hold.
+        """
+        store = await self._opened()
+        return await self._run(store.find_checkpoints, metadata=metadata, source=source, limit=limit, cursor=cursor)
+
+    async def children(self, checkpoint_id: Id) -> list[CheckpointSummary]:
+        """The checkpoints whose parent it is, oldest first."""
+        store = await self._opened()
+        return await self._run(store.children, checkpoint_id)
+
+    async def ancestry(self, checkpoint_id: Id) -> list[CheckpointSummary]:
+        """The checkpoint itself, its parent, and so on to the root."""
+        store = await self._opened()
+        return await self._run(store.ancestry, checkpoint_id)
+
+    async def branches(self, session_id: Id) -> list[CheckpointSummary]:
+        """The leaves of the session's tree, newest first: each ends a branch."""
+        store = await self._opened()
+        return await self._run(store.branches, session_id)
+
+    async def set_label(self, checkpoint_id: Id, label: str | None, *, move: bool = False) -> CheckpointSummary:
+        """Give a checkpoint a label, in place of the one it has; None takes it away.
+
+        A label is unique in its session: where another checkpoint has it, ConflictError, or with `move` that one loses
+        it. What was attached to the label while nothing had it becomes the checkpoint's.
+        """
+        store = await self._opened()
+        return await self._run(store.set_label, checkpoint_id, label, move=move)
+
+    async def set_active_checkpoint(self, session_id: Id, checkpoint_id: Id | Label) -> Session:
         """Resume from this checkpoint of the session from now on: rewind, or switch to another branch.
 
         Nothing is deleted. A checkpoint of another session is NotFoundError.
@@ -397,10 +490,134 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.set_active_checkpoint, session_id, checkpoint_id)
 
-    async def diff(self, checkpoint_a: Id, checkpoint_b: Id) -> Diff:
-        """How two checkpoints differ, of one session or of two."""
+    async def delete_checkpoints(
+        self, session_id: Id, ids: Id | Iterable[Id], *, children: Children = "reparent", if_revision: int | None = None
+    ) -> Session:
+        """Delete checkpoints of a session with their attachments. Messages that no other needs go with them.
+
+        Children of a deleted checkpoint go to its nearest ancestor that stays; with `children` "delete" all descendants
+        are deleted too, and with "refuse" a child that would stay is ConflictError. Where the active checkpoint is
+        deleted, its nearest ancestor that stays becomes active, else the newest checkpoint. An id that is not of the
+        session is NotFoundError, and nothing is deleted.
+        """
         store = await self._opened()
-        return await self._run(store.diff, checkpoint_a, checkpoint_b)
+        return await self._run(store.delete_checkpoints, session_id, ids, children=children, if_revision=if_revision)
+
+    async def attach(
+        self,
+        session_id: Id,
+        items: Mapping[str, bytes],
+        *,
+        checkpoint_id: Id | None = None,
+        label: str | None = None,
+        on_conflict: OnConflict = "error",
+    ) -> None:
+        """Keep bytes beside a checkpoint of the session, by name: the active one, unless told otherwise.
+
+        With `label` they are for the checkpoint of that label, which may come later: until then they wait for it. A
+        value that is an `Attachment` has its content type kept. Attaching the same again changes nothing; where a name
+        has other content, ConflictError, or with `on_conflict` "keep" it stays and with "replace" it is replaced; then
+        all items are attached or none. The same content is stored once, however many checkpoints have it.
+        """
+        store = await self._opened()
+        return await self._run(
+            store.attach, session_id, items, checkpoint_id=checkpoint_id, label=label, on_conflict=on_conflict
+        )
+
+    async def get_attachments(
+        self, checkpoint_ids: Id | Iterable[Id], *, prefix: str = ""
+    ) -> dict[UUID, dict[str, Attachment]]:
+        """The attachments of checkpoints by id and name, in the order of the names, read in one query for all.
+
+        Only those whose names begin with `prefix`. A checkpoint without any has an empty dict.
+        """
+        store = await self._opened()
+        return await self._run(store.get_attachments, checkpoint_ids, prefix=prefix)
+
+    async def list_attachments(self, checkpoint_id: Id, *, prefix: str = "") -> list[AttachmentInfo]:
+        """Name, size and content type of the attachments of a checkpoint, in the order of the names."""
+        store = await self._opened()
+        return await self._run(store.list_attachments, checkpoint_id, prefix=prefix)
+
+    async def get_attachment(
+        self, checkpoint_id: Id, name: str, *, start: int | None = None, stop: int | None = None
+    ) -> Attachment:
+        """One attachment, or its bytes from `start` to `stop` as a Python slice has it.
+
+        Of a long attachment little more is read than the slice. One that is not there is NotFoundError.
+        """
+        store = await self._opened()
+        return await self._run(store.get_attachment, checkpoint_id, name, start=start, stop=stop)
+
+    async def verify(self, *, progress: Report | None = None) -> AsyncIterator[Finding]:
+        """Check everything that is stored, and yield what is wrong as it is found. Repairs nothing.
+
+        Every message and attachment is hashed again, every timeline, parent, length, pointer, label and count checked,
+        and the backend's own check of its files made. `progress` is told how far it has come. Others may write
+        meanwhile.
+        """
+        store = await self._opened()
+        async for item in self._iterate(store.verify, progress=progress):
+            yield item
+
+    async def backup(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        verify: bool = True,
+        progress: Report | None = None,
+    ) -> Backup:
+        """Copy the whole store, as of one moment, into a new file (0600), while others go on writing.
+
+        The copy is read back and checked before it appears at `path`; one in which something is wrong is
+        CorruptStateError and not kept, unless `verify` is False. A file that is there already is InvalidRequestError,
+        unless `overwrite`.
+        """
+        store = await self._opened()
+        return await self._run(store.backup, path, overwrite=overwrite, verify=verify, progress=progress)
+
+    async def compact(self, *, progress: Report | None = None) -> Compaction:
+        """Give back the space of what has been deleted, purged or replaced. Readers go on; writers wait for the end.
+
+        UnavailableError where a reader kept the old bytes from being cut off until the time limit: the store is compact
+        all the same, and its files shrink once that reader is done.
+        """
+        store = await self._opened()
+        return await self._run(store.compact, progress=progress)
+
+    async def plan_prune(
+        self,
+        *,
+        deleted_longer_than: timedelta | None = None,
+        inactive_longer_than: timedelta | None = None,
+        keep_last: int | None = None,
+        keep_checkpoints: int | None = None,
+    ) -> PrunePlan:
+        """What `apply_prune` would remove. Changes nothing.
+
+        Sessions to purge: those that are deleted and have not changed for `deleted_longer_than`, and those of any
+        status that have not changed for `inactive_longer_than`; never any of the `keep_last` sessions that changed
+        last, which alone, without an age, plans to purge all the others. Of the sessions that stay, `keep_checkpoints`
+        plans to delete all checkpoints but the last ones written, those that have a label, and the active one.
+        InvalidRequestError where no rule is given.
+        """
+        store = await self._opened()
+        return await self._run(
+            store.plan_prune,
+            deleted_longer_than=deleted_longer_than,
+            inactive_longer_than=inactive_longer_than,
+            keep_last=keep_last,
+            keep_checkpoints=keep_checkpoints,
+        )
+
+    async def apply_prune(self, plan: PrunePlan) -> Pruned:
+        """Purge the sessions and delete the checkpoints of a plan. This cannot be undone.
+
+        A session that has changed since the plan was made is left alone, and told in the result.
+        """
+        store = await self._opened()
+        return await self._run(store.apply_prune, plan)
 
     async def backend_info(self) -> BackendInfo:
         """Where the data is kept, without secrets."""
@@ -417,6 +634,12 @@ class AsyncStore:
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._threads.run(partial(call, *args, **kwargs))
+
+    async def _iterate(self, call: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        """The items of an iterator, each brought by a thread."""
+        iterator = await self._run(call, *args, **kwargs)
+        while (item := await self._run(next, iterator, _END)) is not _END:
+            yield item
 
 
 def _refuse_to_open() -> Store:

@@ -15,7 +15,7 @@ Rules that hold for every method and are not repeated:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -25,20 +25,40 @@ from clew.errors import ConflictError, InternalError, InvalidRequestError, NotFo
 from clew.model import (
     KEEP,
     Active,
+    Attachment,
+    AttachmentInfo,
     BackendInfo,
     Checkpoint,
     CheckpointSummary,
     Keep,
+    Label,
     MigrationStatus,
     Page,
+    Same,
     Session,
     SessionStatus,
     SessionSummary,
     Visibility,
 )
+from clew.reports import Backup, Compaction, Finding, Progress
 
 Durability = Literal["full", "normal"]
 """What a write survives once it has returned: a loss of power, or a crash of the program."""
+
+Place = UUID | Label | Active
+"""A checkpoint of a session: by id, by label, or the active one."""
+
+OnConflict = Literal["error", "keep", "replace"]
+"""What becomes of an attachment whose name is taken by other bytes."""
+
+Order = Literal["created", "-created", "label", "-label"]
+"""How checkpoints are listed; a minus turns the order round."""
+
+Children = Literal["reparent", "delete", "refuse"]
+"""What becomes of the checkpoints under a deleted one: they go to its parent, go with it, or forbid it."""
+
+Report = Callable[[Progress], None]
+"""Told how far a long call has come."""
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +95,23 @@ class StalePrefixError(InternalError):
     """A parent is not the conversation that was remembered: its id was purged and given away again. Ask without."""
 
 
+class NewAttachment(msgspec.Struct, frozen=True, kw_only=True):
+    """Named bytes to keep beside a checkpoint; SAME are those that the parent has under the name."""
+
+    name: str
+    data: bytes | Same
+    content_type: str | None = None
+
+
+class NewAttachments(msgspec.Struct, frozen=True, kw_only=True):
+    """Attachments for a checkpoint that exists, or for a label, whose checkpoint may come later."""
+
+    items: Sequence[NewAttachment]
+    place: Place
+    on_conflict: OnConflict
+    now: int
+
+
 class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A checkpoint to write.
 
@@ -88,9 +125,10 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     bodies: Sequence[bytes]
     full: bool
     prefix: Prefix | None
-    parent: UUID | Active | None
+    parent: Place | None
     metadata: bytes | Keep | None
     label: str | None
+    attachments: Sequence[NewAttachment] = ()
     if_active: UUID | None
     created_at: int | None
     now: int
@@ -102,8 +140,18 @@ class NewFork(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     checkpoint_id: UUID
-    source_checkpoint: UUID | Active
+    source_checkpoint: Place
     title: str | None
+    now: int
+
+
+class NewCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """A session to make with the whole tree of another one; `title` None takes over the other's."""
+
+    id: UUID
+    title: str | None
+    source: str | None
+    source_id: str | None
     now: int
 
 
@@ -140,12 +188,30 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which checkpoints of a session to list."""
+    """Which checkpoints of some sessions to list, and what to tell of each.
 
+    `metadata` is a JSON object as in `SessionQuery`, for the metadata of the state. Ordered by label, or before one,
+    only checkpoints that have a label are listed. `with_attachments` is how the names of the attachments to read begin.
+    """
+
+    session_ids: Sequence[UUID]
     limit: int
+    order: Order = "created"
+    before_label: str | None = None
     offset: int = 0
     cursor: str | None = None
     metadata: bytes | None = None
+    with_metadata: bool = False
+    with_attachments: str | None = None
+
+
+class CheckpointSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which checkpoints of all sessions to find: by the metadata of their state, and the source of their session."""
+
+    metadata: bytes | None
+    source: str | None
+    limit: int
+    cursor: str | None = None
 
 
 class Backend(ABC):
@@ -181,12 +247,26 @@ class Backend(ABC):
         """Apply all changes. ConflictError where `if_revision` is not the session's revision."""
 
     @abstractmethod
-    def purge_session(self, session_id: UUID) -> None:
-        """Remove the session, and every byte that no other session of its family needs."""
+    def purge_session(self, session_id: UUID, if_revision: int | None = None) -> None:
+        """Remove the session, and every byte that no other session of its family needs.
+
+        ConflictError where `if_revision` is not the session's revision.
+        """
 
     @abstractmethod
     def fork_session(self, session_id: UUID, new: NewFork) -> Session:
-        """A new session of the same family whose root holds the state of a checkpoint of `session_id`."""
+        """A new session of the same family whose root holds the state of a checkpoint of `session_id`.
+
+        The root has the attachments of that checkpoint too.
+        """
+
+    @abstractmethod
+    def copy_session(self, session_id: UUID, new: NewCopy) -> Session:
+        """A new session of the same family with the same tree: ids are new, everything else is as it was.
+
+        Labels, attachments (those of labels to come too), times, metadata and which checkpoint is active are kept; the
+        `parent_session_id` is `session_id`. ConflictError where the source name is taken.
+        """
 
     @abstractmethod
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
@@ -197,6 +277,10 @@ class Backend(ABC):
         to the session, else NotFoundError; the label must be free in the session, else ConflictError; where there is a
         `prefix`, the chain of the parent must be its `whole`, else StalePrefixError. ACTIVE is read
         inside the transaction. A time that clew gives is never before that of an earlier checkpoint of the session.
+
+        The checkpoint gets the attachments given, and those that were attached to its label before it came: where both
+        have a name with other bytes, ConflictError. SAME where the parent has no attachment of the name is
+        NotFoundError.
         """
 
     @abstractmethod
@@ -204,20 +288,109 @@ class Backend(ABC):
         """The checkpoint with its state, whose bytes have been read and checked: CorruptStateError where damaged."""
 
     @abstractmethod
-    def list_checkpoints(self, session_id: UUID, query: CheckpointQuery) -> Page[CheckpointSummary]:
-        """Oldest first, in the order in which they were written."""
+    def find_checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
+        """The checkpoint of the session that has this label, as `get_checkpoint` returns it."""
+
+    @abstractmethod
+    def list_checkpoints(self, query: CheckpointQuery) -> Page[CheckpointSummary]:
+        """The checkpoints of the sessions, in a number of queries that does not depend on how many there are.
+
+        "created" is the order in which they were written; of several sessions, that of `created_at`, and in one session
+        that in which they were written where the times are equal. "label" is the order of the labels' code points, ties
+        by session. A session that does not exist is NotFoundError. `total` is filled where nothing filters.
+        """
+
+    @abstractmethod
+    def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
+        """Checkpoints of every session, in a fixed order, with their metadata."""
+
+    @abstractmethod
+    def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
+        """The checkpoints whose parent it is, oldest first."""
+
+    @abstractmethod
+    def list_ancestry(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
+        """The checkpoint, its parent, and so on to the root."""
+
+    @abstractmethod
+    def list_branches(self, session_id: UUID) -> list[CheckpointSummary]:
+        """The checkpoints of the session that have no child, newest first."""
+
+    @abstractmethod
+    def set_label(self, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> CheckpointSummary:
+        """Give the checkpoint this label, or take its label away.
+
+        Where another checkpoint of the session has the label, ConflictError, or with `move` that one loses it. What was
+        attached to the label before becomes the checkpoint's, as in `write_checkpoint`.
+        """
+
+    @abstractmethod
+    def delete_checkpoints(
+        self, session_id: UUID, ids: Sequence[UUID], children: Children, now: int, if_revision: int | None = None
+    ) -> Session:
+        """Delete checkpoints with their attachments, and what of the family nothing reaches any more.
+
+        Every id must be of a checkpoint of the session, else NotFoundError. With `children` "reparent" a child goes to
+        the nearest ancestor that stays, with "delete" all descendants go too, with "refuse" a child that would stay is
+        ConflictError. Where the active checkpoint goes, its nearest ancestor that stays becomes active, else the newest
+        checkpoint, else none. ConflictError where `if_revision` is not the session's revision.
+        """
 
     @abstractmethod
     def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
         """The bodies of a slice (Python's meaning, negative indices too), reading nothing outside it."""
 
     @abstractmethod
-    def get_ancestry(self, checkpoint_id: UUID) -> list[UUID]:
-        """The checkpoint, its parent, and so on to the root."""
+    def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
+        """The checkpoint, its parent, and so on to the root, and on from the checkpoint that a fork began as."""
 
     @abstractmethod
-    def set_active_checkpoint(self, session_id: UUID, checkpoint_id: UUID, now: int) -> Session:
+    def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
         """Resume from this checkpoint of the session from now on."""
+
+    # -- attachments
+
+    @abstractmethod
+    def attach(self, session_id: UUID, new: NewAttachments) -> None:
+        """Keep the items beside the checkpoint; for a label that nothing has yet, until a checkpoint gets it.
+
+        A name that has the same bytes and content type already is left as it is; one that has others is ConflictError,
+        or as `on_conflict` says. A checkpoint that exists has `updated_at` moved.
+        """
+
+    @abstractmethod
+    def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
+        """The attachments of each checkpoint whose names begin with `prefix`, in the order of the names."""
+
+    @abstractmethod
+    def list_attachments(self, checkpoint_id: UUID, prefix: str) -> list[AttachmentInfo]:
+        """The same of one checkpoint without the bytes, which are not read."""
+
+    @abstractmethod
+    def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
+        """A slice of the bytes (Python's meaning), checked, reading little more of a long one than the slice."""
+
+    # -- looking after the data
+
+    @abstractmethod
+    def verify(self, report: Report | None) -> Iterator[Finding]:
+        """Check everything that is stored, and yield what is wrong. Changes nothing.
+
+        Every message and attachment is hashed again; every timeline, parent, length, pointer and count is checked. Not
+        one transaction: what is compared with each other is of one moment.
+        """
+
+    @abstractmethod
+    def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
+        """Copy everything, as of one moment, to a new file at `path`, while others write.
+
+        The file appears whole or not at all. InvalidRequestError where there is one already, unless `overwrite`, or
+        where the backend has no file to copy; CorruptStateError where `verify` finds something in the copy.
+        """
+
+    @abstractmethod
+    def compact(self, report: Report | None) -> Compaction:
+        """Give back the space of what has been deleted and of content that nothing refers to any more."""
 
     @abstractmethod
     def info(self) -> BackendInfo:
@@ -255,6 +428,20 @@ def checkpoint_not_found(checkpoint_id: UUID) -> NotFoundError:
     return NotFoundError(f"Checkpoint {checkpoint_id} not found")
 
 
+def no_active_checkpoint(session_id: UUID) -> NotFoundError:
+    return NotFoundError(f"Session {session_id} has no active checkpoint")
+
+
+def label_not_found(label: str) -> NotFoundError:
+    return NotFoundError(f"Checkpoint with label {label!r} not found")
+
+
+def attachment_not_found(name: str, checkpoint_id: UUID | None) -> NotFoundError:
+    if checkpoint_id is None:
+        return NotFoundError(f"Attachment {name!r} not found: there is no parent to take it from")
+    return NotFoundError(f"Attachment {name!r} of checkpoint {checkpoint_id} not found")
+
+
 def source_not_found(source: str, source_id: str) -> NotFoundError:
     return NotFoundError(f"Session {source_id!r} of source {source!r} not found")
 
@@ -269,6 +456,14 @@ def source_taken(source: str, source_id: str) -> ConflictError:
 
 def label_taken(label: str) -> ConflictError:
     return ConflictError(f"label {label!r} is taken in this session")
+
+
+def attachment_taken(name: str) -> ConflictError:
+    return ConflictError(f"attachment {name!r} is there already, with other content")
+
+
+def has_children(checkpoint_id: UUID) -> ConflictError:
+    return ConflictError(f"checkpoint {checkpoint_id} has children that would stay")
 
 
 def not_active(expected: UUID) -> ConflictError:

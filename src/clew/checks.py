@@ -4,15 +4,17 @@ Every refusal is an InvalidRequestError that names the argument and says why.
 """
 
 import os
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 from clew import limits
+from clew.backend import Children, NewAttachment, OnConflict, Order, Place
 from clew.errors import InvalidRequestError
-from clew.ids import to_optional_id
+from clew.ids import to_id
 from clew.messages import encode_metadata
-from clew.model import ACTIVE, Active, SessionStatus, Visibility
+from clew.model import ACTIVE, SAME, Attachment, Label, SessionStatus, Visibility
 from clew.text import checked_text
 
 E = TypeVar("E", Visibility, SessionStatus)
@@ -22,10 +24,14 @@ def title(value: Any) -> str:
     return checked_text("title", value, limits.MAX_TITLE_CHARS, "MAX_TITLE_CHARS")
 
 
-def label(value: Any) -> str:
+def label(value: Any, name: str = "label") -> str:
     if value == "":
-        raise InvalidRequestError("label must not be empty")
-    return checked_text("label", value, limits.MAX_LABEL_CHARS, "MAX_LABEL_CHARS")
+        raise InvalidRequestError(f"{name} must not be empty")
+    return checked_text(name, value, limits.MAX_LABEL_CHARS, "MAX_LABEL_CHARS")
+
+
+def optional_label(value: Any, name: str = "label") -> str | None:
+    return None if value is None else label(value, name)
 
 
 def optional_search(value: Any) -> str | None:
@@ -37,6 +43,13 @@ def optional_cwd(value: Any) -> str | None:
         return None
     return checked_text(
         "cwd", os.fspath(value) if isinstance(value, os.PathLike) else value, limits.MAX_CWD_CHARS, "MAX_CWD_CHARS"
+    )
+
+
+def path(value: Any) -> str:
+    """A path of the file system."""
+    return checked_text(
+        "path", os.fspath(value) if isinstance(value, os.PathLike) else value, limits.MAX_CWD_CHARS, "MAX_CWD_CHARS"
     )
 
 
@@ -85,9 +98,110 @@ def optional_filter(value: Any) -> bytes | None:
     return wanted if value else None
 
 
-def parent(value: Any) -> UUID | Active | None:
-    """ACTIVE, an id, or None for a root."""
-    return ACTIVE if value is ACTIVE else to_optional_id(value, "parent_id")
+def place(value: Any, name: str = "checkpoint_id") -> Place:
+    """A checkpoint of a session: ACTIVE, a label, or an id."""
+    if isinstance(value, Label):
+        return Label(label(value.name, name))
+    return ACTIVE if value is ACTIVE else to_id(value, name)
+
+
+def optional_place(value: Any, name: str) -> Place | None:
+    return None if value is None else place(value, name)
+
+
+def ids(value: Any, name: str) -> list[UUID]:
+    """One id or several, each once, in the order given."""
+    if isinstance(value, (UUID, str)):
+        return [to_id(value, name)]
+    if not isinstance(value, Iterable):
+        raise InvalidRequestError(f"{name} must be ids, not {type(value).__name__}")
+    return list(dict.fromkeys(to_id(item, name) for item in value))
+
+
+def order(value: Any) -> Order:
+    found: Order = _one_of(Order, value, "order")
+    return found
+
+
+def children(value: Any) -> Children:
+    found: Children = _one_of(Children, value, "children")
+    return found
+
+
+def on_conflict(value: Any) -> OnConflict:
+    found: OnConflict = _one_of(OnConflict, value, "on_conflict")
+    return found
+
+
+def attachments(value: Any, name: str, *, may_be_same: bool = False) -> list[NewAttachment]:
+    """Bytes by name, in the order of the names."""
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(f"{name} must be bytes by name, not {type(value).__name__}")
+    if len(value) > limits.MAX_ATTACHMENTS_PER_WRITE:
+        raise InvalidRequestError(
+            f"{name} holds {len(value):,} attachments, more than the {limits.MAX_ATTACHMENTS_PER_WRITE:,} "
+            "of MAX_ATTACHMENTS_PER_WRITE"
+        )
+    items = [_attachment(key, data, name, may_be_same) for key, data in value.items()]
+    return sorted(items, key=lambda item: item.name)
+
+
+def attachment_name(value: Any, name: str = "name") -> str:
+    if value == "":
+        raise InvalidRequestError(f"{name} must not be empty")
+    return attachment_prefix(value, name)
+
+
+def attachment_prefix(value: Any, name: str = "prefix") -> str:
+    return checked_text(name, value, limits.MAX_ATTACHMENT_NAME_CHARS, "MAX_ATTACHMENT_NAME_CHARS")
+
+
+def _attachment(key: Any, data: Any, name: str, may_be_same: bool) -> NewAttachment:
+    named = attachment_name(key, f"a name of {name}")
+    if data is SAME and may_be_same:
+        return NewAttachment(name=named, data=SAME)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InvalidRequestError(f"{name}[{named!r:.200}] must be bytes, not {_kind(data)}")
+    kept = bytes(data)
+    if len(kept) > limits.MAX_ATTACHMENT_BYTES:
+        raise InvalidRequestError(
+            f"{name}[{named!r:.200}] is {len(kept):,} bytes, more than the {limits.MAX_ATTACHMENT_BYTES:,} "
+            "of MAX_ATTACHMENT_BYTES"
+        )
+    return NewAttachment(name=named, data=kept, content_type=_content_type(data, f"{name}[{named!r:.200}]"))
+
+
+def _content_type(data: Any, name: str) -> str | None:
+    content_type = data.content_type if isinstance(data, Attachment) else None
+    if content_type is None:
+        return None
+    return checked_text(
+        f"the content type of {name}", content_type, limits.MAX_CONTENT_TYPE_CHARS, "MAX_CONTENT_TYPE_CHARS"
+    )
+
+
+def _kind(value: Any) -> str:
+    return value.name if value is SAME else type(value).__name__
+
+
+def optional_age(value: Any, name: str) -> timedelta | None:
+    """How long ago, not in the future."""
+    if value is None:
+        return None
+    if not isinstance(value, timedelta):
+        raise InvalidRequestError(f"{name} must be a timedelta, not {type(value).__name__}")
+    if value < timedelta():
+        raise InvalidRequestError(f"{name} must not be negative")
+    return value
+
+
+def optional_count(value: Any, name: str) -> int | None:
+    """How many, none or more."""
+    if value is None:
+        return None
+    if not 0 <= _integer(value, name) <= limits.MAX_COUNT:
+        raise InvalidRequestError(f"{name} must be from 0 to {limits.MAX_COUNT}, not {value}")
+    return _integer(value, name)
 
 
 def optional_revision(value: Any) -> int | None:
@@ -120,6 +234,13 @@ def _member(enumeration: type[E], value: Any, name: str) -> E:
     except ValueError:
         names = " or ".join(member.value for member in enumeration)
         raise InvalidRequestError(f"{name} must be {names}, not {value!r:.80}") from None
+
+
+def _one_of(literal: Any, value: Any, name: str) -> Any:
+    choices = get_args(literal)
+    if not isinstance(value, str) or value not in choices:
+        raise InvalidRequestError(f"{name} must be {' or '.join(choices)}, not {value!r:.80}")
+    return value
 
 
 def _integer(value: Any, name: str) -> int:

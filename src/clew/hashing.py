@@ -4,6 +4,7 @@ XXH3-128 finds damage and finds candidates for sharing; it is not relied on agai
 because two hashes agree compares the bytes as well.
 """
 
+import struct
 from collections.abc import Iterable
 
 import msgspec
@@ -14,6 +15,10 @@ EMPTY_CHAIN = bytes(16)
 
 content_hash = xxhash.xxh3_128_digest
 """The 16-byte hash of one stored value."""
+
+_row_digest = xxhash.xxh3_64_digest
+_pack = msgspec.msgpack.Encoder().encode
+_signed = struct.Struct(">q").unpack
 
 
 def extend_chain(chain: bytes, bodies: Iterable[bytes]) -> bytes:
@@ -34,4 +39,12 @@ def link_chain(chain: bytes, hashes: Iterable[bytes]) -> bytes:
 
 def fingerprint(*parts: object) -> bytes:
     """16 bytes that tell one call from another: `parts` are text, bytes, UUIDs, numbers or None."""
-    return content_hash(msgspec.msgpack.encode(parts))
+    return content_hash(_pack(parts))
+
+
+def row_seal(values: tuple[object, ...]) -> int:
+    """64 bits, with the sign, over the values of a stored row: text, bytes, whole numbers or None.
+
+    Kept beside the row, so that a changed bit in it is an error and not another title, parent or time.
+    """
+    return _signed(_row_digest(_pack(values)))[0]

@@ -4,15 +4,22 @@ MAX_TITLE_CHARS = 10_000
 MAX_CWD_CHARS = 32_768  # the longest path of any platform (Windows, with the \\?\ prefix)
 MAX_SOURCE_CHARS = 1_000  # of `source`, and of `source_id`
 MAX_LABEL_CHARS = 1_000
+MAX_ATTACHMENT_NAME_CHARS = 1_000
+MAX_CONTENT_TYPE_CHARS = 255
 MAX_SEARCH_CHARS = 1_000_000
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024 * 1024
 MAX_MESSAGES_PER_WRITE = 1_000_000
+MAX_ATTACHMENT_BYTES = 1024 * 1024 * 1024
+MAX_ATTACHMENTS_PER_WRITE = 100_000
 MAX_NESTING = 256  # levels of objects and arrays in one value, the value itself included
 MAX_COUNT = 2**63 - 1  # the largest `limit` or `offset`
 
 PREFIX_CACHE_BYTES = 64 * 1024 * 1024
 """How much a store remembers of conversations it wrote in full, so that the next full list is compared in memory."""
+
+ATTACHMENT_CHUNK_BYTES = 256 * 1024
+"""Longer attachments are kept in pieces of this size, so that a slice reads what it needs and pieces are shared."""
 
 DEFAULT_PAGE = 100
 DEFAULT_BUSY_TIMEOUT = 5.0  # seconds

@@ -13,15 +13,20 @@ from clew.messages import decode_messages, decode_value, encode_message, encode_
 __all__ = [
     "ACTIVE",
     "KEEP",
+    "SAME",
     "Active",
+    "Attachment",
+    "AttachmentInfo",
     "BackendInfo",
     "Checkpoint",
     "CheckpointSummary",
     "Diff",
     "Keep",
+    "Label",
     "Message",
     "MigrationStatus",
     "Page",
+    "Same",
     "Session",
     "SessionStatus",
     "SessionSummary",
@@ -37,6 +42,7 @@ Message = dict[str, Any]
 class _Default(enum.Enum):
     KEEP = "KEEP"
     ACTIVE = "ACTIVE"
+    SAME = "SAME"
 
     def __repr__(self) -> str:
         return self.name
@@ -48,8 +54,38 @@ KEEP: Final = _Default.KEEP
 ACTIVE: Final = _Default.ACTIVE
 """The session's active checkpoint, whichever it is when the call takes effect."""
 
+SAME: Final = _Default.SAME
+"""The attachment that the parent has under this name, without sending its bytes again."""
+
 Keep = Literal[_Default.KEEP]
 Active = Literal[_Default.ACTIVE]
+Same = Literal[_Default.SAME]
+
+
+class Label(msgspec.Struct, frozen=True):
+    """The checkpoint of the session that has this label, whichever it is when the call takes effect."""
+
+    name: str
+
+
+class Attachment(bytes):
+    """Bytes kept beside a checkpoint: equal to any `bytes` of the same content.
+
+    `content_type` is a media type such as ``image/png``, or None where nobody said.
+    """
+
+    content_type: str | None
+
+    def __new__(cls, data: bytes | bytearray | memoryview = b"", content_type: str | None = None) -> "Attachment":
+        self = super().__new__(cls, data)
+        self.content_type = content_type
+        return self
+
+    def __repr__(self) -> str:
+        return f"Attachment({bytes(self)!r}, content_type={self.content_type!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Attachment, (bytes(self), self.content_type)
 
 
 class Visibility(enum.StrEnum):
@@ -148,7 +184,10 @@ class State(msgspec.Struct, frozen=True, dict=True, eq=False):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """An immutable state of a session. The checkpoints of a session form a tree through `parent_id`."""
+    """An immutable state of a session. The checkpoints of a session form a tree through `parent_id`.
+
+    `updated_at` moves with the label and the attachments; the state never changes.
+    """
 
     id: UUID
     session_id: UUID
@@ -160,7 +199,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A checkpoint without its state."""
+    """A checkpoint without its messages.
+
+    `metadata` (the state's) and `attachments` (by name) are there where a list was asked for them. `damage` says what
+    of the row cannot be trusted; the list goes on, while `get_checkpoint` raises CorruptStateError.
+    """
 
     id: UUID
     session_id: UUID
@@ -169,6 +212,17 @@ class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
     message_count: int
     created_at: datetime
     updated_at: datetime
+    metadata: Any = None
+    attachments: dict[str, Attachment] | None = None
+    damage: str | None = None
+
+
+class AttachmentInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An attachment of a checkpoint without its bytes; `size` is how many there are."""
+
+    name: str
+    size: int
+    content_type: str | None = None
 
 
 class _SessionFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,7 +289,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     """How two checkpoints differ.
 
     `common` messages at the start are the same in both; `only_a` and `only_b` are what each has after them;
-    `ancestor_id` is the nearest checkpoint that both descend from (itself included), None where their roots differ;
+    `ancestor_id` is the nearest checkpoint that both descend from (itself included), across forks too, None where there
+    is none;
     `metadata_a` and `metadata_b` are the metadata of each, and `metadata_changed` says whether they differ.
     """
 

@@ -13,15 +13,18 @@ from uuid import UUID
 import msgspec
 
 from clew.model import (
+    AttachmentInfo,
     BackendInfo,
     Checkpoint,
     CheckpointSummary,
+    Diff,
     Message,
     MigrationStatus,
     Session,
     SessionSummary,
     State,
 )
+from clew.reports import Backup, Compaction, Finding, Pruned, PrunePlan, Thinning
 from clew.times import to_rfc3339
 
 # What a terminal could act on and JSON lets stand as it is, and lone surrogates, which UTF-8 cannot hold. Outside of
@@ -121,6 +124,33 @@ def checkpoint_summary(value: CheckpointSummary) -> dict[str, Any]:
     }
 
 
+def checkpoint_in_tree(
+    value: CheckpointSummary, *, active: bool, added: int, preview: str | None, damage: str | None
+) -> dict[str, Any]:
+    """A checkpoint in the tree of its session; `added` is by how many messages it is longer than its parent."""
+    return {**checkpoint_summary(value), "active": active, "added": added, "preview": preview, "damage": damage}
+
+
+def diff(value: Diff) -> dict[str, Any]:
+    """How two checkpoints differ."""
+    return {
+        "checkpoint_a": str(value.checkpoint_a),
+        "checkpoint_b": str(value.checkpoint_b),
+        "common": value.common,
+        "only_a": value.only_a,
+        "only_b": value.only_b,
+        "ancestor_id": _text(value.ancestor_id),
+        "metadata_a": value.metadata_a,
+        "metadata_b": value.metadata_b,
+        "metadata_changed": value.metadata_changed,
+    }
+
+
+def attachment_info(value: AttachmentInfo) -> dict[str, Any]:
+    """An attachment without its bytes."""
+    return {"name": value.name, "size": value.size, "content_type": value.content_type}
+
+
 def state(value: State) -> dict[str, Any]:
     """A state; without metadata the key is left out."""
     form: dict[str, Any] = {"messages": value.messages}
@@ -145,6 +175,46 @@ def migration_status(value: MigrationStatus) -> dict[str, Any]:
     }
 
 
+def finding(value: Finding) -> dict[str, Any]:
+    """Something that is wrong in a store."""
+    return {
+        "kind": value.kind,
+        "message": value.message,
+        "session_id": _text(value.session_id),
+        "checkpoint_id": _text(value.checkpoint_id),
+        "position": value.position,
+        "attachment": value.attachment,
+    }
+
+
+def backup(value: Backup) -> dict[str, Any]:
+    """A copy of a store."""
+    return {"path": value.path, "bytes": value.bytes, "sessions": value.sessions, "verified": value.verified}
+
+
+def compaction(value: Compaction) -> dict[str, Any]:
+    """What a store took before and takes now."""
+    return {"bytes_before": value.bytes_before, "bytes_after": value.bytes_after}
+
+
+def prune_plan(value: PrunePlan) -> dict[str, Any]:
+    """What would be removed."""
+    return {
+        "made_at": to_rfc3339(value.made_at),
+        "sessions": [session_summary(summary) for summary in value.sessions],
+        "thinned": [_thinning(thinning) for thinning in value.thinned],
+    }
+
+
+def pruned(value: Pruned) -> dict[str, Any]:
+    """What has been removed."""
+    return {
+        "sessions": [str(id) for id in value.sessions],
+        "checkpoints": value.checkpoints,
+        "skipped": [str(id) for id in value.skipped],
+    }
+
+
 def error(text: str, code: str) -> dict[str, str]:
     """What went wrong: the text for people, the code for programs."""
     return {"error": text, "code": code}
@@ -162,6 +232,15 @@ def pretty(value: Any) -> bytes:
 def compact(value: Any) -> bytes:
     """JSON text in one line, with a newline at the end."""
     return _escaped(json.dumps(value, separators=(",", ":"), ensure_ascii=False)).encode() + b"\n"
+
+
+def _thinning(value: Thinning) -> dict[str, Any]:
+    return {
+        "session_id": str(value.session_id),
+        "title": value.title,
+        "revision": value.revision,
+        "checkpoint_ids": [str(id) for id in value.checkpoint_ids],
+    }
 
 
 def _origin(value: Session | SessionSummary) -> dict[str, Any]:

@@ -125,6 +125,13 @@ def test_a_lost_timeline_is_missed(damaged: Damaged) -> None:
         ("cwd = CAST(x'ff41' AS TEXT)", "utf-8"),
         ("created_at = 999999999999999999", "out of range"),
         ("metadata = 999", "metadata"),
+        ("title = 'hunt'", "seal"),
+        ("cwd = '/'", "seal"),
+        ("visibility = 'PUBLIC'", "seal"),
+        ("forked_from = id", "seal"),
+        ("active = 1", "seal"),
+        ("revision = 7", "seal"),
+        ("updated_at = updated_at - 1", "seal"),
     ],
 )
 def test_one_damaged_session_hides_no_other_in_the_list(damaged: Damaged, change: str, words: str) -> None:
@@ -134,7 +141,7 @@ def test_one_damaged_session_hides_no_other_in_the_list(damaged: Damaged, change
         assert listed.keys() == {damaged.session, damaged.other}
         assert listed[damaged.other].damage is None
         assert words in str(listed[damaged.session].damage)
-        with pytest.raises(clew.CorruptStateError, match=words):
+        with pytest.raises(clew.CorruptStateError, match="does not match its seal"):
             store.get_session(damaged.session)
         assert store.get_active_checkpoint(damaged.other).state.messages == MESSAGES
 
@@ -162,7 +169,43 @@ def test_a_filter_does_not_drop_what_it_cannot_read(damaged: Damaged) -> None:
 def test_parents_in_a_circle_end(damaged: Damaged) -> None:
     damaged.tamper("UPDATE checkpoint SET parent = 2 WHERE session = 1 AND seq = 1")
     with clew.open(damaged.path) as store:
-        assert store.diff(damaged.root, damaged.tip).common == 3
+        assert [item.id for item in store.ancestry(damaged.tip)] == [damaged.tip, damaged.root]
+        damaged.expect_corrupt(store, damaged.root, "does not match its seal")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "parent = NULL",
+        "label = 'good'",
+        "created_at = created_at + 1",
+        "updated_at = created_at",
+        "metadata = NULL",
+        "length = 5",
+        "chain = randomblob(16)",
+        "id = randomblob(16)",
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_nothing_goes_on_from_it(damaged: Damaged, change: str) -> None:
+    damaged.tamper(f"UPDATE checkpoint SET {change} WHERE session = 1 AND seq = 2")
+    with clew.open(damaged.path) as store:
+        root, tip = store.list_checkpoints(damaged.session)
+        assert root.damage is None
+        assert "seal" in str(tip.damage)
+        damaged.expect_corrupt(store, tip.id, "does not match its seal")
+        with pytest.raises(clew.CorruptStateError):
+            store.append(damaged.session, [])
+        assert store.append(damaged.session, MESSAGES[3:], parent_id=damaged.root).parent_id == damaged.root
+
+
+def test_metadata_that_a_key_no_longer_leads_to_is_missed(damaged: Damaged) -> None:
+    """The row and its key are as they were; what lies under the key is content of its own that is whole."""
+    damaged.tamper("UPDATE content SET key = key + 1000 WHERE body LIKE '%note%'")
+    damaged.tamper(
+        "UPDATE content SET key = (SELECT metadata FROM checkpoint WHERE seq = 1 AND session = 1) WHERE key = 1"
+    )
+    with clew.open(damaged.path) as store:
+        damaged.expect_corrupt(store, damaged.root, "does not match its seal")
 
 
 def test_timelines_in_a_circle_end(damaged: Damaged) -> None:

@@ -105,5 +105,5 @@ def test_a_read_only_store_with_an_older_schema_says_how_to_upgrade(path: Path) 
 
 def test_every_table_but_the_ledger_is_strict(path: Path) -> None:
     tables = [sql for name, sql in schema_of(path) if sql.startswith("CREATE TABLE")]
-    assert len(tables) == 7
+    assert len(tables) == 10
     assert all("STRICT" in sql for sql in tables)

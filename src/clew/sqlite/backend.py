@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -10,16 +11,45 @@ import apsw
 from clew.backend import (
     Backend,
     CheckpointQuery,
+    CheckpointSearch,
+    Children,
     Durability,
+    NewAttachments,
     NewCheckpoint,
+    NewCopy,
     NewFork,
     NewSession,
+    Place,
+    Report,
     SessionChanges,
     SessionQuery,
 )
-from clew.errors import InvalidRequestError, UnavailableError
-from clew.model import BackendInfo, Checkpoint, CheckpointSummary, MigrationStatus, Page, Session, SessionSummary, State
-from clew.sqlite import checkpoints, migrations, purge, registry, sessions
+from clew.errors import CorruptStateError, InvalidRequestError, UnavailableError
+from clew.model import (
+    Attachment,
+    AttachmentInfo,
+    BackendInfo,
+    Checkpoint,
+    CheckpointSummary,
+    MigrationStatus,
+    Page,
+    Session,
+    SessionSummary,
+    State,
+)
+from clew.reports import Backup, Compaction, Finding, Progress
+from clew.sqlite import (
+    attachments,
+    backups,
+    checkpoints,
+    compaction,
+    migrations,
+    purge,
+    registry,
+    sessions,
+    trees,
+    verification,
+)
 from clew.sqlite.connections import create_private_file
 from clew.sqlite.engine import Engine
 from clew.sqlite.errors import closed, translating
@@ -60,13 +90,15 @@ class SQLiteBackend(Backend):
     def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
         return self._write(lambda connection: sessions.update_session(connection, session_id, changes, self._deferred))
 
-    def purge_session(self, session_id: UUID) -> None:
-        self._write(lambda connection: purge.purge_session(connection, session_id))
-        if self._engine.path is not None:
-            self._empty_wal(session_id)
+    def purge_session(self, session_id: UUID, if_revision: int | None = None) -> None:
+        self._write(lambda connection: purge.purge_session(connection, session_id, if_revision))
+        self._empty_wal(f"session {session_id} is purged")
 
     def fork_session(self, session_id: UUID, new: NewFork) -> Session:
         return self._write(lambda connection: sessions.fork_session(connection, session_id, new, self._deferred))
+
+    def copy_session(self, session_id: UUID, new: NewCopy) -> Session:
+        return self._write(lambda connection: sessions.copy_session(connection, session_id, new, self._deferred))
 
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
         return self._write(lambda connection: checkpoints.write_checkpoint(connection, session_id, new, self._deferred))
@@ -74,23 +106,97 @@ class SQLiteBackend(Backend):
     def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
         return self._read(lambda connection: checkpoints.load_checkpoint(connection, checkpoint_id), checkpoint_id)
 
-    def list_checkpoints(self, session_id: UUID, query: CheckpointQuery) -> Page[CheckpointSummary]:
-        return self._read(lambda connection: checkpoints.list_checkpoints(connection, session_id, query))
+    def find_checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
+        return self._read(lambda connection: checkpoints.load_labelled(connection, session_id, label))
+
+    def list_checkpoints(self, query: CheckpointQuery) -> Page[CheckpointSummary]:
+        return self._read(lambda connection: trees.list_checkpoints(connection, query))
+
+    def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
+        return self._read(lambda connection: trees.find_checkpoints(connection, search))
+
+    def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
+        return self._read(lambda connection: trees.list_children(connection, checkpoint_id), checkpoint_id)
+
+    def list_ancestry(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
+        return self._read(lambda connection: trees.list_ancestry(connection, checkpoint_id), checkpoint_id)
+
+    def list_branches(self, session_id: UUID) -> list[CheckpointSummary]:
+        return self._read(lambda connection: trees.list_branches(connection, session_id))
+
+    def set_label(self, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> CheckpointSummary:
+        return self._write(lambda connection: trees.set_label(connection, checkpoint_id, label, now, move=move))
+
+    def delete_checkpoints(
+        self, session_id: UUID, ids: Sequence[UUID], children: Children, now: int, if_revision: int | None = None
+    ) -> Session:
+        return self._write(
+            lambda connection: trees.delete_checkpoints(
+                connection, session_id, ids, children, now, if_revision, self._deferred
+            )
+        )
 
     def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
         return self._read(
             lambda connection: checkpoints.load_slice(connection, checkpoint_id, start, stop), checkpoint_id
         )
 
-    def get_ancestry(self, checkpoint_id: UUID) -> list[UUID]:
-        return self._read(lambda connection: checkpoints.list_ancestry(connection, checkpoint_id), checkpoint_id)
+    def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
+        return self._read(lambda connection: trees.list_descent(connection, checkpoint_id), checkpoint_id)
 
-    def set_active_checkpoint(self, session_id: UUID, checkpoint_id: UUID, now: int) -> Session:
+    def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
         return self._write(
-            lambda connection: sessions.set_active_checkpoint(
-                connection, session_id, checkpoint_id, now, self._deferred
-            )
+            lambda connection: sessions.set_active_checkpoint(connection, session_id, place, now, self._deferred)
         )
+
+    def attach(self, session_id: UUID, new: NewAttachments) -> None:
+        self._write(lambda connection: attachments.attach(connection, session_id, new))
+
+    def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
+        return self._read(lambda connection: attachments.load_attachments(connection, checkpoint_ids, prefix))
+
+    def list_attachments(self, checkpoint_id: UUID, prefix: str) -> list[AttachmentInfo]:
+        return self._read(
+            lambda connection: attachments.list_attachments(connection, checkpoint_id, prefix), checkpoint_id
+        )
+
+    def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
+        return self._read(
+            lambda connection: attachments.load_slice(connection, checkpoint_id, name, start, stop), checkpoint_id
+        )
+
+    def verify(self, report: Report | None) -> Iterator[Finding]:
+        self._check_open()
+        return verification.verify(self._read, report)
+
+    def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
+        self._check_open()
+        backups.check_target(path, self._engine.path, overwrite=overwrite)
+        partial = backups.partial_path(path)
+        try:
+            sessions = self._read(lambda connection: backups.copy_pages(connection, partial, report))
+            if verify:
+                _check_copy(partial, self._timeout, report)
+            size = os.path.getsize(partial)
+            backups.put_in_place(partial, path, overwrite=overwrite)
+        finally:
+            backups.discard(partial)
+        return Backup(path=path, bytes=size, sessions=sessions, verified=verify)
+
+    def compact(self, report: Report | None) -> Compaction:
+        before = self._size()
+        families = self._read(compaction.families)
+        for done, family in enumerate(families, 1):
+            self._write(lambda connection: purge.collect_family(connection, family))  # noqa: B023 - called at once
+            if report is not None:
+                report(Progress(done=done, total=len(families), unit="families"))
+        with translating():
+            self._engine.alone(compaction.vacuum, timeout=self._timeout, in_turn=True)
+        self._empty_wal("the store is compact")
+        return Compaction(bytes_before=before, bytes_after=self._size())
+
+    def _size(self) -> int:
+        return self._read(lambda connection: compaction.size(connection, self._engine.path))
 
     def info(self) -> BackendInfo:
         self._check_open()
@@ -141,12 +247,14 @@ class SQLiteBackend(Backend):
             lambda: self._read(lambda connection: checkpoints.load_state(connection, checkpoint_id), checkpoint_id)
         )
 
-    def _empty_wal(self, session_id: UUID) -> None:
+    def _empty_wal(self, what: str) -> None:
+        if self._engine.path is None:
+            return
         deadline = time.monotonic() + self._timeout
         with translating():
             while not self._engine.alone(purge.empty_wal, timeout=self._timeout):
                 if time.monotonic() >= deadline:
-                    raise purge.wal_still_held(session_id)
+                    raise purge.wal_still_held(what)
                 time.sleep(_WAL_RETRY_SECONDS)
 
 
@@ -203,3 +311,17 @@ def _prepare_schema(
             raise UnavailableError(f"{path} is not a database") from error
     if pending and migrate:
         backend.migrate()
+
+
+def _check_copy(path: str, timeout: float, report: Report | None) -> None:
+    """CorruptStateError where something is wrong in a copy."""
+    copy = open_backend(path, busy_timeout=timeout, read_only=True)
+    try:
+        found = list(copy.verify(report))
+    finally:
+        copy.close()
+    if found:
+        raise CorruptStateError(
+            f"the copy is not kept, because it is damaged as the store is: {found[0].message}"
+            + (f", and {len(found) - 1:,} more" if len(found) > 1 else "")
+        )

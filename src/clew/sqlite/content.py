@@ -1,5 +1,6 @@
-"""Content of a family: JSON text kept once, however often it is referred to."""
+"""Content of a family: JSON text and bytes, kept once, however often they are referred to."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 import apsw
@@ -9,26 +10,48 @@ from clew.hashing import content_hash
 from clew.sqlite.queries import execute, fetch_all, fetch_one
 
 
-def store_content(connection: apsw.Connection, family: int, body: bytes, digest: bytes) -> int:
+class Content(NamedTuple):
+    """Something stored: its key, and the hash of its bytes."""
+
+    key: int
+    hash: bytes
+
+
+def store_json(connection: apsw.Connection, family: int, body: bytes) -> Content:
+    """JSON text in the family, written only where the family does not have it."""
+    digest = content_hash(body)
+    return Content(store_content(connection, family, body, digest), digest)
+
+
+def store_bytes(connection: apsw.Connection, family: int, data: bytes) -> Content:
+    """Bytes that need not be text, in the family."""
+    digest = content_hash(data)
+    return Content(store_content(connection, family, data, digest, is_text=False), digest)
+
+
+def store_content(connection: apsw.Connection, family: int, body: bytes, digest: bytes, *, is_text: bool = True) -> int:
     """The key of `body`, whose hash is `digest`, in the family; written only where the family does not have it.
 
     The hash finds candidates and the bytes decide: a collision can never put other content in the place of `body`.
     """
-    key = _insert(connection, family, digest, 0, body)
+    key = _insert(connection, family, digest, 0, body, is_text)
     if key is not None:
         return key
     candidates = fetch_all(connection, "find_content", {"family": family, "hash": digest})
-    for key, stored in candidates:
-        if stored == body:
+    for key, is_bytes, stored in candidates:
+        if stored == body and bool(is_bytes) is not is_text:
             return int(key)
-    key = _insert(connection, family, digest, len(candidates), body)
+    key = _insert(connection, family, digest, len(candidates), body, is_text)
     if key is None:
         raise CorruptStateError(f"content of family {family} is not numbered in order")
     return key
 
 
-def _insert(connection: apsw.Connection, family: int, digest: bytes, tie: int, body: bytes) -> int | None:
-    execute(connection, "insert_content", {"family": family, "hash": digest, "tie": tie, "body": body})
+def _insert(
+    connection: apsw.Connection, family: int, digest: bytes, tie: int, body: bytes, is_text: bool
+) -> int | None:
+    statement = "insert_content" if is_text else "insert_bytes"
+    execute(connection, statement, {"family": family, "hash": digest, "tie": tie, "body": body})
     return connection.last_insert_rowid() if connection.changes() else None
 
 

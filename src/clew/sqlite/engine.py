@@ -46,9 +46,13 @@ class Engine:
         """
         return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=durable, solo=solo), timeout)
 
-    def alone(self, work: Work[T], *, timeout: float) -> T:
-        """Run `work` on the writing connection outside of any transaction, with no other writer of this process."""
-        return self._submit(Job(work, deadline=time.monotonic() + timeout, durable=True, outside=True), timeout)
+    def alone(self, work: Work[T], *, timeout: float, in_turn: bool = False) -> T:
+        """Run `work` on the writing connection outside of any transaction, with no other writer of this process.
+
+        With `in_turn` it waits for other processes that write, too, and they for it.
+        """
+        deadline = time.monotonic() + timeout
+        return self._submit(Job(work, deadline=deadline, durable=True, outside=True, in_turn=in_turn), timeout)
 
     def read(self, work: Work[T], *, timeout: float) -> T:
         """Run `work` in a read transaction: everything it reads is of one moment."""

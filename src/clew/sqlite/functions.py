@@ -6,12 +6,14 @@ from typing import Any
 import apsw
 
 from clew.errors import CorruptStateError
+from clew.hashing import row_seal
 from clew.messages import decode_value
 
 
 def register_functions(connection: apsw.Connection) -> None:
     """Make clew's functions known to a connection."""
     connection.create_scalar_function("clew_contains", lambda *pair: contains(*pair), 2, deterministic=True)
+    connection.create_scalar_function("clew_seal", lambda *values: row_seal(values), -1, deterministic=True)
 
 
 def contains(stored: Any, wanted: Any) -> int:

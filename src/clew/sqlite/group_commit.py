@@ -44,16 +44,26 @@ class Unit:
 class Job(Generic[T]):
     """One write: what to do inside the transaction, and what came of it."""
 
-    __slots__ = ("_wake", "deadline", "durable", "error", "outside", "result", "solo", "to_wake", "unit", "work")
+    __slots__ = (
+        "_wake", "deadline", "durable", "error", "in_turn", "outside", "result", "solo", "to_wake", "unit", "work",
+    )  # fmt: skip
 
     def __init__(
-        self, work: Work[T], *, deadline: float, durable: bool, solo: bool = False, outside: bool = False
+        self,
+        work: Work[T],
+        *,
+        deadline: float,
+        durable: bool,
+        solo: bool = False,
+        outside: bool = False,
+        in_turn: bool = False,
     ) -> None:
         self.work = work
         self.deadline = deadline
         self.durable = durable
         self.solo = solo or outside  # shares its transaction with no other job
         self.outside = outside  # runs outside of any transaction
+        self.in_turn = in_turn  # though outside, it waits for its turn among the processes that write
         self.unit: Unit | None = None
         self.result: Any = None
         self.error: BaseException | None = None

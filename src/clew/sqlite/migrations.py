@@ -28,6 +28,16 @@ _HAS_LEDGER = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migr
 _HAS_ANYTHING = "SELECT 1 FROM sqlite_schema LIMIT 1"
 
 
+_DISCARDED = {
+    1: ("sessions", "SELECT count(*) FROM session"),
+    3: (
+        "attachments",
+        "SELECT (SELECT count(*) FROM attachment) + (SELECT count(*) FROM waiting_attachment)",
+    ),
+}
+"""What undoing a migration would lose, and how many of it there are."""
+
+
 class Migration(NamedTuple):
     """One step of the schema."""
 
@@ -131,17 +141,22 @@ def roll_back_last(connection: apsw.Connection, *, discard: bool) -> int | None:
     if not applied:
         return None
     migration = next(known for known in known_migrations() if known.version == applied[-1])
-    if migration.version == 1 and not discard:
-        _refuse_to_discard(connection)
+    if not discard:
+        _refuse_to_discard(connection, migration.version)
     _run_script(connection, migration.down)
     connection.execute("DELETE FROM migration WHERE version = :version", {"version": migration.version})
     return migration.version
 
 
-def _refuse_to_discard(connection: apsw.Connection) -> None:
-    sessions = connection.execute("SELECT count(*) FROM session").fetchall()[0][0]
-    if sessions:
-        raise InvalidRequestError(f"rolling back migration 1 would discard {sessions:,} sessions; say discard to do it")
+def _refuse_to_discard(connection: apsw.Connection, version: int) -> None:
+    if version not in _DISCARDED:
+        return
+    what, count = _DISCARDED[version]
+    rows = connection.execute(count).fetchall()[0][0]
+    if rows:
+        raise InvalidRequestError(
+            f"rolling back migration {version} would discard {rows:,} {what}; say discard to do it"
+        )
 
 
 def _run_script(connection: apsw.Connection, script: str) -> None:

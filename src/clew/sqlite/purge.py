@@ -5,32 +5,36 @@ from uuid import UUID
 import apsw
 
 from clew.errors import UnavailableError
-from clew.sqlite.checkpoints import read_head
+from clew.sqlite.heads import check_revision, read_head
 from clew.sqlite.queries import execute, fetch_all, iterate
 
 
-def purge_session(connection: apsw.Connection, session_id: UUID) -> None:
+def purge_session(connection: apsw.Connection, session_id: UUID, if_revision: int | None = None) -> None:
     """See `Backend.purge_session`; `empty_wal` has to follow for the bytes to be gone from the files."""
-    owner = read_head(connection, session_id).owner
-    session = {"session": owner.session}
+    head = read_head(connection, session_id, strict=False)
+    check_revision(head, if_revision)
+    session = {"session": head.owner.session}
     execute(connection, "detach_session", session)
+    execute(connection, "delete_attachments_of_session", session)
+    execute(connection, "delete_waiting_of_session", session)
     execute(connection, "delete_checkpoints_of_session", session)
-    fetch_all(connection, "disown_timelines", {**session, "family": owner.family})
+    fetch_all(connection, "disown_timelines", {**session, "family": head.owner.family})
     execute(connection, "delete_session", session)
-    collect_family(connection, owner.family)
+    collect_family(connection, head.owner.family)
 
 
 def collect_family(connection: apsw.Connection, family: int) -> None:
     """Delete the timelines, entries and content of a family that no checkpoint or session of it reaches."""
     reached: dict[int, int] = dict(iterate(connection, "reached_lengths", {"family": family}))
     # Descendants come before their ancestors, so what each needs of its ancestor is known when that one's turn comes.
-    for timeline, ancestor, ancestor_length in iterate(connection, "family_timelines", {"family": family}):
+    for timeline, ancestor, ancestor_length in fetch_all(connection, "family_timelines", {"family": family}):
         length = reached.get(timeline, 0)
         execute(connection, "cut_timeline", {"timeline": timeline, "length": length})
         if length == 0:
             execute(connection, "delete_timeline", {"timeline": timeline})
         elif ancestor is not None:
             reached[ancestor] = max(reached.get(ancestor, 0), ancestor_length)
+    execute(connection, "delete_unreached_chunks", {"family": family})
     execute(connection, "delete_unreached_content", {"family": family})
 
 
@@ -43,9 +47,9 @@ def empty_wal(connection: apsw.Connection) -> bool:
     return not busy
 
 
-def wal_still_held(session_id: UUID) -> UnavailableError:
-    """For a purge that is committed, while a reader keeps older bytes in the log."""
+def wal_still_held(what: str) -> UnavailableError:
+    """For a change that is committed, while a reader keeps older bytes in the log."""
     return UnavailableError(
-        f"session {session_id} is purged, but a reader kept its bytes in the write-ahead log beyond the time limit; "
+        f"{what}, but a reader kept its bytes in the write-ahead log beyond the time limit; "
         "they go with the next purge or when the store is closed"
     )

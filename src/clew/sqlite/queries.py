@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 _PARAMETER = re.compile(r"(?<!:):(\w+)")
+MAX_ROWS = 2**63 - 1
+"""The largest LIMIT that SQLite takes."""
+
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 

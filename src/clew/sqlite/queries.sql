@@ -1,39 +1,47 @@
 -- Every statement of the SQLite backend but the migrations. `-- name:` begins one; the line under it says what for.
 -- Text that users gave is read as bytes where a list must survive damage to it. Ids are the 16 bytes of a UUID; a timeline, length and chain together are a point (see migrations/0001_tables.sql).
+-- The columns of a session and of a checkpoint come in the order of SessionRow and CheckpointRow in rows.py.
 
 -- name: insert_session
--- A session without an active checkpoint yet, in its own family unless one is given.
+-- A session without an active checkpoint yet. One that begins a family does not know its number: see begin_family.
 INSERT INTO session (
     id, family, title, title_folded, visibility, status, cwd, source, source_id, parent_session_id, forked_from,
-    metadata, revision, created_at, updated_at, last_message_at, active, next_seq, checkpoint_count, fingerprint
+    metadata, revision, created_at, updated_at, last_message_at, active, next_seq, checkpoint_count, fingerprint, seal
 ) VALUES (
     :id, :family, :title, :title_folded, :visibility, 'ACTIVE', :cwd, :source, :source_id, :parent_session_id,
-    :forked_from, NULL, 0, :created_at, :created_at, NULL, NULL, 1, 0, :fingerprint
+    :forked_from, :metadata, 0, :created_at, :created_at, NULL, NULL, 1, 0, :fingerprint, :seal
 );
 
 -- name: begin_family
 -- The first session of a family gives it its number.
-UPDATE session SET family = key WHERE key = :session;
+UPDATE session SET family = key, metadata = :metadata, seal = :seal WHERE key = :session;
 
 -- name: session_head
 -- What a write needs to know of a session, and its active checkpoint as a place to go on from.
-SELECT s.key, s.family, s.next_seq, s.updated_at, s.active, c.seq, c.id, c.metadata, c.timeline, c.length, c.chain,
+SELECT s.key, s.family, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.tip_seal, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal,
     t.session = s.key AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
 FROM session AS s
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
 LEFT JOIN timeline AS t ON t.key = c.timeline
 WHERE s.id = :id;
 
 -- name: session_by_id
--- A session with its active checkpoint and the metadata of both.
-SELECT s.id, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
-    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from,
-    s.metadata, sm.hash, CAST(sm.body AS BLOB), s.revision, s.created_at, s.updated_at, s.active,
-    c.id, s.id, p.id, c.label, c.created_at, c.updated_at, c.timeline, c.length, c.chain, c.metadata
+-- A session with its active checkpoint and the metadata of the session.
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
+    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
+    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
+    CAST(sm.body AS BLOB),
+    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal
 FROM session AS s
 LEFT JOIN content AS sm ON sm.key = s.metadata
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
 WHERE s.id = :id;
 
 -- name: session_id_by_source
@@ -69,10 +77,11 @@ WITH page AS MATERIALIZED (
     ORDER BY 2 DESC, 3 DESC
     LIMIT :limit OFFSET :offset
 )
-SELECT s.id, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
-    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from,
-    s.metadata, sm.hash, CAST(sm.body AS BLOB), s.revision, s.created_at, s.updated_at, s.active,
-    c.id, c.length, s.checkpoint_count, s.last_message_at
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
+    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
+    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
+    CAST(sm.body AS BLOB),
+    c.id, c.length
 FROM page
 JOIN session AS s ON s.key = page.key
 LEFT JOIN content AS sm ON sm.key = s.metadata
@@ -94,45 +103,59 @@ WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
     AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)));
 
--- name: session_fields
--- What a user can change of a session, as stored.
-SELECT key, family, revision, updated_at, title, visibility, status, cwd, metadata FROM session WHERE id = :id;
+-- name: session_row
+-- A session on its own.
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
+    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
+    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
+    CAST(sm.body AS BLOB)
+FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
+WHERE s.id = :id;
 
 -- name: update_session
 -- New values of the fields that a user can change.
 UPDATE session SET title = :title, title_folded = :title_folded, visibility = :visibility, status = :status, cwd = :cwd,
-    metadata = :metadata, revision = revision + 1, updated_at = :updated_at
+    metadata = :metadata, seal = :seal
 WHERE key = :session;
-
--- name: set_session_metadata
--- The metadata of a session just inserted.
-UPDATE session SET metadata = :metadata WHERE key = :session;
 
 -- name: insert_checkpoint
 -- A checkpoint at a point of a timeline.
-INSERT INTO checkpoint (session, seq, id, parent, timeline, length, chain, metadata, label, created_at, fingerprint)
-VALUES (:session, :seq, :id, :parent, :timeline, :length, :chain, :metadata, :label, :created_at, :fingerprint);
+INSERT INTO checkpoint (
+    session, seq, id, parent, timeline, length, chain, metadata, label, created_at, updated_at, fingerprint, seal
+) VALUES (
+    :session, :seq, :id, :parent, :timeline, :length, :chain, :metadata, :label, :created_at, :updated_at, :fingerprint,
+    :seal
+);
 
--- name: advance_session
--- Make a new checkpoint the active one.
-UPDATE session SET active = next_seq, next_seq = next_seq + 1, checkpoint_count = checkpoint_count + 1,
-    revision = revision + 1, updated_at = :updated_at, last_message_at = coalesce(:last_message_at, last_message_at)
+-- name: set_tip
+-- What every write to a session changes.
+UPDATE session SET active = :active, next_seq = :next_seq, checkpoint_count = :checkpoint_count, revision = :revision,
+    updated_at = :updated_at, last_message_at = :last_message_at, tip_seal = :tip_seal
 WHERE key = :session;
 
--- name: set_active
--- Resume from another checkpoint.
-UPDATE session SET active = :seq, revision = revision + 1, updated_at = :updated_at WHERE key = :session;
-
 -- name: checkpoint_in_session
--- A checkpoint of this session as a place to go on from.
-SELECT c.seq, c.id, c.metadata, c.timeline, c.length, c.chain,
+-- A checkpoint of this session, as a place to go on from.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal,
     t.session = c.session AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
-FROM checkpoint AS c LEFT JOIN timeline AS t ON t.key = c.timeline
+FROM checkpoint AS c
+JOIN session AS s ON s.key = c.session
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+LEFT JOIN timeline AS t ON t.key = c.timeline
 WHERE c.id = :id AND c.session = :session;
 
--- name: checkpoint_point
--- The point of a checkpoint.
-SELECT timeline, length, chain FROM checkpoint WHERE id = :id;
+-- name: labelled_in_session
+-- The same by its label.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal,
+    t.session = c.session AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
+FROM checkpoint AS c
+JOIN session AS s ON s.key = c.session
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+LEFT JOIN timeline AS t ON t.key = c.timeline
+WHERE c.session = :session AND c.label = :label;
 
 -- name: checkpoint_claim
 -- Which session holds a checkpoint id, and the fingerprint of the call that wrote it.
@@ -142,39 +165,172 @@ SELECT session, fingerprint FROM checkpoint WHERE id = :id;
 -- The fingerprint of the call that created a session.
 SELECT fingerprint FROM session WHERE id = :id;
 
--- name: label_taken
--- Whether a label names a checkpoint of this session.
-SELECT 1 FROM checkpoint WHERE session = :session AND label = :label;
+-- name: label_holder
+-- The checkpoint of this session that has a label.
+SELECT id FROM checkpoint WHERE session = :session AND label = :label;
 
 -- name: checkpoint_by_id
--- A checkpoint with the ids of its session and parent.
-SELECT c.id, s.id, p.id, c.label, c.created_at, c.updated_at, c.timeline, c.length, c.chain, c.metadata
+-- A checkpoint.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal
+FROM checkpoint AS c
+LEFT JOIN session AS s ON s.key = c.session
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.id = :id;
+
+-- name: checkpoint_by_label
+-- The checkpoint that has a label in a session.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal
+FROM session AS s
+JOIN checkpoint AS c ON c.session = s.key AND c.label = :label
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+WHERE s.id = :id;
+
+-- name: checkpoints_of_session
+-- Every checkpoint of a session, with its parent, oldest first.
+SELECT c.parent, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal
 FROM checkpoint AS c
 JOIN session AS s ON s.key = c.session
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
-WHERE c.id = :id;
-
--- name: list_checkpoints
--- A page of the checkpoints of a session, in order of creation.
-SELECT c.id, p.id, CAST(c.label AS BLOB), c.length, c.created_at, c.updated_at, c.seq
-FROM checkpoint AS c
-LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
 LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND c.seq > :after AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+WHERE c.session = :session
+ORDER BY c.seq;
+
+-- name: touch_checkpoint
+-- The label of a checkpoint, and when it or an attachment changed.
+UPDATE checkpoint SET label = :label, updated_at = :updated_at, seal = :seal WHERE session = :session AND seq = :seq;
+
+-- name: reparent_checkpoint
+-- Another parent, where the one before is deleted.
+UPDATE checkpoint SET parent = :parent, seal = :seal WHERE session = :session AND seq = :seq;
+
+-- name: delete_checkpoint
+-- One checkpoint of a session.
+DELETE FROM checkpoint WHERE session = :session AND seq = :seq;
+
+-- name: page_created
+-- A page of the checkpoints of one session in the order in which they were written.
+SELECT c.session, c.seq, c.seq FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session = :session AND (:after_seq IS NULL OR c.seq > :after_seq)
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
 ORDER BY c.seq
 LIMIT :limit OFFSET :offset;
+
+-- name: page_created_desc
+-- The same, the newest first.
+SELECT c.session, c.seq, c.seq FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session = :session AND (:after_seq IS NULL OR c.seq < :after_seq)
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+ORDER BY c.seq DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: page_label
+-- A page of the checkpoints of one session that have a label, in the order of the labels.
+SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session = :session AND c.label IS NOT NULL AND (:after_key IS NULL OR c.label > :after_key)
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+ORDER BY c.label
+LIMIT :limit OFFSET :offset;
+
+-- name: page_label_desc
+-- The same, the last label first.
+SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session = :session AND c.label IS NOT NULL AND (:after_key IS NULL OR c.label < :after_key)
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+ORDER BY c.label DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: pages
+-- A page of the checkpoints of several sessions, by label or by time.
+SELECT c.session, c.seq, CASE WHEN :by_label THEN CAST(c.label AS BLOB) ELSE c.created_at END FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session IN (SELECT value FROM json_each(:sessions)) AND (NOT :by_label OR c.label IS NOT NULL)
+    AND (:after_key IS NULL OR (CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq) > (:after_key, :after_session, :after_seq))
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+ORDER BY CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq
+LIMIT :limit OFFSET :offset;
+
+-- name: pages_desc
+-- The same, the last one first.
+SELECT c.session, c.seq, CASE WHEN :by_label THEN CAST(c.label AS BLOB) ELSE c.created_at END FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session IN (SELECT value FROM json_each(:sessions)) AND (NOT :by_label OR c.label IS NOT NULL)
+    AND (:after_key IS NULL OR (CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq) < (:after_key, :after_session, :after_seq))
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+ORDER BY CASE WHEN :by_label THEN c.label ELSE c.created_at END DESC, c.session DESC, c.seq DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: checkpoints_on_page
+-- The checkpoints of a page, which is pairs of session and seq, in its order.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.metadata, c.seal, CASE WHEN :with_metadata THEN CAST(m.body AS BLOB) END
+FROM json_each(:page) AS page
+JOIN checkpoint AS c ON c.session = page.value ->> 0 AND c.seq = page.value ->> 1
+LEFT JOIN session AS s ON s.key = c.session
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+ORDER BY page.key;
+
+-- name: find_checkpoints
+-- A page of the checkpoints of all sessions whose metadata has some values.
+SELECT c.session, c.seq FROM session AS s
+JOIN checkpoint AS c ON c.session = s.key
+LEFT JOIN content AS m ON m.key = c.metadata
+WHERE (:source IS NULL OR s.source = :source) AND s.key >= :after_session
+    AND (s.key > :after_session OR c.seq > :after_seq)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+ORDER BY s.key, c.seq
+LIMIT :limit;
+
+-- name: page_children
+-- The checkpoints under one.
+SELECT c.session, c.seq FROM checkpoint AS o JOIN checkpoint AS c ON c.session = o.session AND c.parent = o.seq
+WHERE o.id = :id
+ORDER BY c.seq;
+
+-- name: page_branches
+-- The checkpoints of a session that have no child, newest first.
+SELECT c.session, c.seq FROM checkpoint AS c
+WHERE c.session = :session
+    AND c.seq NOT IN (SELECT b.parent FROM checkpoint AS b WHERE b.session = :session AND b.parent IS NOT NULL)
+ORDER BY c.seq DESC;
 
 -- name: session_checkpoint_count
 -- The key of a session and how many checkpoints it has.
 SELECT key, checkpoint_count FROM session WHERE id = :id;
 
--- name: ancestry
+-- name: page_ancestry
 -- A checkpoint, its parent, and so on to the root. A parent is always older, so that damage cannot lead in circles.
+WITH RECURSIVE line (session, seq, parent, depth) AS (
+    SELECT session, seq, parent, 0 FROM checkpoint WHERE id = :id
+    UNION ALL
+    SELECT c.session, c.seq, c.parent, depth + 1
+    FROM line JOIN checkpoint AS c ON c.session = line.session AND c.seq = line.parent AND c.seq < line.seq
+)
+SELECT session, seq FROM line ORDER BY depth;
+
+-- name: descent
+-- The same across forks: the first checkpoint of a fork goes on to the one that it began as, in an older session.
 WITH RECURSIVE line (session, seq, id, parent, depth) AS (
     SELECT session, seq, id, parent, 0 FROM checkpoint WHERE id = :id
     UNION ALL
     SELECT c.session, c.seq, c.id, c.parent, depth + 1
-    FROM line JOIN checkpoint AS c ON c.session = line.session AND c.seq = line.parent AND c.seq < line.seq
+    FROM line
+    JOIN session AS s ON s.key = line.session
+    JOIN checkpoint AS c ON c.id = CASE
+        WHEN line.parent IS NOT NULL
+            THEN (SELECT p.id FROM checkpoint AS p WHERE p.session = line.session AND p.seq = line.parent AND p.seq < line.seq)
+        WHEN line.seq = 1 THEN s.forked_from
+    END
+    WHERE c.session < line.session OR c.session = line.session AND c.seq < line.seq
 )
 SELECT id FROM line ORDER BY depth;
 
@@ -212,16 +368,114 @@ VALUES (:family, :session, :ancestor, :ancestor_length);
 INSERT INTO entry (timeline, position, content) VALUES (:timeline, :position, :content);
 
 -- name: find_content
--- Content of a family with this hash: a candidate, until the bytes have been compared.
-SELECT key, CAST(body AS BLOB) FROM content WHERE family = :family AND hash = :hash ORDER BY tie;
+-- Content of a family with this hash: a candidate, until kind and bytes have been compared.
+SELECT key, typeof(body) = 'blob', CAST(body AS BLOB) FROM content WHERE family = :family AND hash = :hash ORDER BY tie;
 
 -- name: insert_content
 -- JSON text, unless something in the family has this hash and tie.
 INSERT OR IGNORE INTO content (family, hash, tie, body) VALUES (:family, :hash, :tie, CAST(:body AS TEXT));
 
+-- name: insert_bytes
+-- The same for bytes that are no JSON text.
+INSERT OR IGNORE INTO content (family, hash, tie, body) VALUES (:family, :hash, :tie, CAST(:body AS BLOB));
+
 -- name: read_content
 -- One value with the hash that it must have.
 SELECT hash, CAST(body AS BLOB) FROM content WHERE key = :key;
+
+-- name: attachments_of_many
+-- The attachments of checkpoints (hexadecimal ids) whose names begin with a prefix, with their bytes or hashes of pieces.
+SELECT unhex(wanted.value), c.id, CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash, CAST(h.body AS BLOB)
+FROM json_each(:ids) AS wanted
+LEFT JOIN checkpoint AS c ON c.id = unhex(wanted.value)
+LEFT JOIN attachment AS a
+    ON a.session = c.session AND a.seq = c.seq AND substr(a.name, 1, length(:prefix)) = :prefix
+LEFT JOIN content AS h ON h.key = a.content
+ORDER BY wanted.key, a.name;
+
+-- name: attachment_by_name
+-- One attachment of a checkpoint, with its bytes or the hashes of its pieces.
+SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash, CAST(h.body AS BLOB)
+FROM checkpoint AS c
+JOIN attachment AS a ON a.session = c.session AND a.seq = c.seq AND a.name = :name
+LEFT JOIN content AS h ON h.key = a.content
+WHERE c.id = :id;
+
+-- name: attachment_at
+-- The attachment of a checkpoint that has a name.
+SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM attachment AS a LEFT JOIN content AS h ON h.key = a.content
+WHERE a.session = :session AND a.seq = :seq AND a.name = :name;
+
+-- name: attachment_at_waiting
+-- The attachment of a label that has a name.
+SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM waiting_attachment AS a LEFT JOIN content AS h ON h.key = a.content
+WHERE a.session = :session AND a.label = :label AND a.name = :name;
+
+-- name: attachment_names
+-- The attachments of a checkpoint without their bytes.
+SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM checkpoint AS c
+JOIN attachment AS a ON a.session = c.session AND a.seq = c.seq
+LEFT JOIN content AS h ON h.key = a.content
+WHERE c.id = :id AND substr(a.name, 1, length(:prefix)) = :prefix
+ORDER BY a.name;
+
+-- name: attachments_of_session
+-- The attachments of all checkpoints of a session, without their bytes.
+SELECT a.seq, CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM attachment AS a LEFT JOIN content AS h ON h.key = a.content
+WHERE a.session = :session;
+
+-- name: waiting_attachments
+-- What waits for a label.
+SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM waiting_attachment AS a LEFT JOIN content AS h ON h.key = a.content
+WHERE a.session = :session AND a.label = :label
+ORDER BY a.name;
+
+-- name: waiting_attachments_of_session
+-- What waits for any label of a session.
+SELECT CAST(a.label AS BLOB), CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM waiting_attachment AS a LEFT JOIN content AS h ON h.key = a.content
+WHERE a.session = :session;
+
+-- name: put_attachment
+-- An attachment of a checkpoint, in the place of what has its name.
+INSERT OR REPLACE INTO attachment (session, seq, name, content_type, size, chunk_size, content, seal)
+VALUES (:session, :seq, :name, :content_type, :size, :chunk_size, :content, :seal);
+
+-- name: put_attachment_waiting
+-- The same for a label.
+INSERT OR REPLACE INTO waiting_attachment (session, label, name, content_type, size, chunk_size, content, seal)
+VALUES (:session, :label, :name, :content_type, :size, :chunk_size, :content, :seal);
+
+-- name: end_waiting
+-- What waited for a label has got its checkpoint.
+DELETE FROM waiting_attachment WHERE session = :session AND label = :label;
+
+-- name: insert_chunk
+-- A piece of a long attachment; pieces of what is stored already are there.
+INSERT OR IGNORE INTO chunk (whole, position, content) VALUES (:whole, :position, :content);
+
+-- name: read_chunks
+-- A range of the pieces of a long attachment.
+SELECT h.hash, CAST(h.body AS BLOB) FROM chunk AS k LEFT JOIN content AS h ON h.key = k.content
+WHERE k.whole = :whole AND k.position >= :start AND k.position < :stop
+ORDER BY k.position;
+
+-- name: delete_attachments_of_checkpoint
+-- The attachments of a deleted checkpoint.
+DELETE FROM attachment WHERE session = :session AND seq = :seq;
+
+-- name: delete_attachments_of_session
+-- The attachments of a purged session.
+DELETE FROM attachment WHERE session = :session;
+
+-- name: delete_waiting_of_session
+-- What waited in a purged session.
+DELETE FROM waiting_attachment WHERE session = :session;
 
 -- name: detach_session
 -- Before its checkpoints go, a purged session lets go of the active one.
@@ -258,8 +512,20 @@ DELETE FROM entry WHERE timeline = :timeline AND position >= :length;
 -- A timeline of which nothing is reached.
 DELETE FROM timeline WHERE key = :timeline;
 
+-- name: delete_unreached_chunks
+-- The pieces of long attachments of a family that no checkpoint has and no label waits for.
+DELETE FROM chunk WHERE whole IN (
+    SELECT k.whole FROM chunk AS k JOIN content AS h ON h.key = k.whole WHERE h.family = :family
+) AND whole NOT IN (
+    SELECT a.content FROM session AS s JOIN attachment AS a ON a.session = s.key
+    WHERE s.family = :family AND a.chunk_size IS NOT NULL
+    UNION ALL
+    SELECT w.content FROM session AS s JOIN waiting_attachment AS w ON w.session = s.key
+    WHERE s.family = :family AND w.chunk_size IS NOT NULL
+);
+
 -- name: delete_unreached_content
--- Content that no entry, checkpoint or session of the family refers to.
+-- Content that no entry, checkpoint, session, attachment or piece of one in the family refers to.
 DELETE FROM content WHERE family = :family AND key NOT IN (
     SELECT e.content FROM timeline AS t JOIN entry AS e ON e.timeline = t.key WHERE t.family = :family
     UNION ALL
@@ -267,4 +533,64 @@ DELETE FROM content WHERE family = :family AND key NOT IN (
     WHERE s.family = :family AND c.metadata IS NOT NULL
     UNION ALL
     SELECT s.metadata FROM session AS s WHERE s.family = :family AND s.metadata IS NOT NULL
+    UNION ALL
+    SELECT a.content FROM session AS s JOIN attachment AS a ON a.session = s.key WHERE s.family = :family
+    UNION ALL
+    SELECT w.content FROM session AS s JOIN waiting_attachment AS w ON w.session = s.key WHERE s.family = :family
+    UNION ALL
+    SELECT k.content FROM content AS h JOIN chunk AS k ON k.whole = h.key WHERE h.family = :family
 );
+
+-- name: every_family
+-- The families that anything belongs to, and how many sessions each has.
+SELECT family, sum(sessions) FROM (
+    SELECT family, count(*) AS sessions FROM session GROUP BY family
+    UNION ALL
+    SELECT DISTINCT family, 0 FROM timeline
+    UNION ALL
+    SELECT DISTINCT family, 0 FROM content
+)
+GROUP BY family ORDER BY family;
+
+-- name: sessions_of_family
+-- The sessions of a family.
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
+    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
+    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
+    CAST(sm.body AS BLOB), CAST(s.title_folded AS BLOB)
+FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
+WHERE s.family = :family
+ORDER BY s.key;
+
+-- name: content_of_family
+-- All content of a family.
+SELECT key, hash, CAST(body AS BLOB) FROM content WHERE family = :family;
+
+-- name: owned_timelines_of_family
+-- The timelines of a family, ancestors before their descendants, with the family of their owner.
+SELECT t.key, t.session, o.family, t.ancestor, t.ancestor_length
+FROM timeline AS t LEFT JOIN session AS o ON o.key = t.session
+WHERE t.family = :family
+ORDER BY t.key;
+
+-- name: entries_of_timeline
+-- The entries of a timeline with the hash and family of their content.
+SELECT e.position, e.content, h.hash, h.family FROM entry AS e LEFT JOIN content AS h ON h.key = e.content
+WHERE e.timeline = :timeline
+ORDER BY e.position;
+
+-- name: points_of_family
+-- Every checkpoint of a family as a point, in the order of their sessions.
+SELECT s.id, c.id, c.timeline, c.length, c.chain FROM session AS s JOIN checkpoint AS c ON c.session = s.key
+WHERE s.family = :family
+ORDER BY s.key, c.seq;
+
+-- name: chunks_of_whole
+-- The pieces of a long attachment: the hash and length of each.
+SELECT k.position, h.hash, length(CAST(h.body AS BLOB)) FROM chunk AS k LEFT JOIN content AS h ON h.key = k.content
+WHERE k.whole = :whole
+ORDER BY k.position;
+
+-- name: count_sessions
+-- How many sessions there are of each status, by looking at each, and as counted.
+SELECT c.status, c.sessions, (SELECT count(*) FROM session AS s WHERE s.status = c.status) FROM session_count AS c;

@@ -1,13 +1,33 @@
-"""Rows of the SQLite file as values of the model."""
+"""Rows of the SQLite file as values of the model.
+
+Each row that a caller is shown has a seal: a hash over its values, kept in the row. Messages and metadata have hashes
+of their own; what a seal adds is the row around them: a title, a label, a parent, a time, which checkpoint is active.
+Keys of other rows go in as what they lead to (ids, hashes of content), so that a key that leads elsewhere is found too.
+
+What a caller asks for by its id is read strictly: a row that does not match its seal, or cannot be read, is a
+CorruptStateError. In a list a damaged row hides no other: it is shown with what can be read of it, and `damage` says
+so.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from clew.errors import CorruptStateError
+from clew.hashing import row_seal
 from clew.messages import decode_value
-from clew.model import Checkpoint, CheckpointSummary, SessionStatus, SessionSummary, State, Visibility
+from clew.model import (
+    Attachment,
+    Checkpoint,
+    CheckpointSummary,
+    SessionStatus,
+    SessionSummary,
+    State,
+    Visibility,
+)
 from clew.sqlite.content import checked
 from clew.times import from_micros, to_micros
 
@@ -16,38 +36,125 @@ Row = Sequence[Any]
 _FIRST_MICROS = to_micros(datetime.min.replace(tzinfo=UTC))
 _LAST_MICROS = to_micros(datetime.max.replace(tzinfo=UTC))
 
-SESSION_COLUMNS = 16
-"""How many columns of a row `session_fields` takes: those that a session and its summary share."""
+
+class SessionRow(NamedTuple):
+    """The columns of a session as the queries list them; text is UTF-8."""
+
+    key: int
+    # what a session is: sealed by `seal`
+    id: bytes
+    family: int
+    title: bytes
+    visibility: str
+    status: str
+    cwd: bytes | None
+    source: bytes | None
+    source_id: bytes | None
+    parent_session_id: bytes | None
+    forked_from: bytes | None
+    metadata_hash: bytes | None
+    created_at: int
+    fingerprint: bytes | None
+    # what every write to it changes: sealed by `tip_seal`, with the id
+    active: int | None
+    next_seq: int
+    checkpoint_count: int
+    revision: int
+    updated_at: int
+    last_message_at: int | None
+    # what is not sealed, because what it leads to is
+    seal: int
+    tip_seal: int
+    metadata: int | None
+    metadata_body: bytes | None
+
+    def new_seal(self) -> int:
+        """The seal that the values have."""
+        return row_seal(self[1:14])
+
+    def is_sealed(self) -> bool:
+        """Whether the row is as it was written, and its metadata there."""
+        return (
+            self.seal == self.new_seal()
+            and self.tip_seal == row_seal((self.id, *self[14:20]))
+            and (self.metadata is None) is (self.metadata_hash is None)
+        )
 
 
-def session_fields(row: Row) -> dict[str, Any]:
-    """The fields that a session and its summary share, from the leading columns of their queries."""
-    (id, title, visibility, status, cwd, source, source_id, parent, forked_from,
-     metadata, digest, body, revision, created_at, updated_at, _) = row[:SESSION_COLUMNS]  # fmt: skip
+class CheckpointRow(NamedTuple):
+    """The columns of a checkpoint as the queries list them; text is UTF-8."""
+
+    # sealed by `seal`
+    session_id: bytes
+    seq: int
+    id: bytes
+    parent_id: bytes | None
+    timeline: int | None
+    length: int
+    chain: bytes
+    metadata_hash: bytes | None
+    label: bytes | None
+    created_at: int
+    updated_at: int | None
+    fingerprint: bytes | None
+    # what is not, because what it leads to is
+    metadata: int | None
+    seal: int
+
+    def sealed(self) -> "CheckpointRow":
+        """The row with the seal that its values have."""
+        return CheckpointRow(*self[:13], row_seal(self[:12]))
+
+    def is_sealed(self) -> bool:
+        """Whether the row is as it was written, and its metadata there."""
+        return self.seal == row_seal(self[:12]) and (self.metadata is None) is (self.metadata_hash is None)
+
+    def check(self) -> "CheckpointRow":
+        """Itself, where it is as it was written."""
+        if not self.is_sealed():
+            raise checkpoint_damaged(UUID(bytes=self.id), "it does not match its seal")
+        return self
+
+
+SESSION_COLUMNS = len(SessionRow._fields)
+CHECKPOINT_COLUMNS = len(CheckpointRow._fields)
+
+
+def checked_session(row: Row) -> SessionRow:
+    """A row of a session where it is as it was written."""
+    found = SessionRow(*row)
+    if not found.is_sealed():
+        raise session_damaged(UUID(bytes=found.id), "it does not match its seal")
+    return found
+
+
+def session_fields(row: SessionRow) -> dict[str, Any]:
+    """The fields that a session and its summary share."""
+    id = UUID(bytes=row.id)
     try:
         return {
-            "id": UUID(bytes=id),
-            "title": title.decode(),
-            "visibility": Visibility(visibility),
-            "status": SessionStatus(status),
-            "cwd": _optional_text(cwd),
-            "source": _optional_text(source),
-            "source_id": _optional_text(source_id),
-            "parent_session_id": optional_id(parent),
-            "forked_from": optional_id(forked_from),
-            "metadata": _session_metadata(metadata, digest, body),
-            "revision": revision,
-            "created_at": from_micros(created_at),
-            "updated_at": from_micros(updated_at),
+            "id": id,
+            "title": row.title.decode(),
+            "visibility": Visibility(row.visibility),
+            "status": SessionStatus(row.status),
+            "cwd": _optional_text(row.cwd),
+            "source": _optional_text(row.source),
+            "source_id": _optional_text(row.source_id),
+            "parent_session_id": optional_id(row.parent_session_id),
+            "forked_from": optional_id(row.forked_from),
+            "metadata": _session_metadata(row),
+            "revision": row.revision,
+            "created_at": from_micros(row.created_at),
+            "updated_at": from_micros(row.updated_at),
         }
     except (ValueError, OverflowError) as error:
-        raise CorruptStateError(f"the row of session {UUID(bytes=id)} cannot be read: {error}") from error
+        raise session_damaged(id, str(error)) from error
 
 
-def session_summary(row: Row) -> SessionSummary:
-    """A row of ``list_sessions``; where something of it is damaged, with stand-ins and `damage` saying so."""
-    checkpoint_id, length, checkpoint_count, last_message_at = row[SESSION_COLUMNS:]
-    damage = None
+def session_summary(columns: Row) -> SessionSummary:
+    """A row of ``list_sessions``."""
+    row, (checkpoint_id, length) = SessionRow(*columns[:SESSION_COLUMNS]), columns[SESSION_COLUMNS:]
+    damage = None if row.is_sealed() else "the row of the session does not match its seal"
     try:
         fields = session_fields(row)
     except CorruptStateError as error:
@@ -55,67 +162,82 @@ def session_summary(row: Row) -> SessionSummary:
     return SessionSummary(
         **fields,
         message_count=length or 0,
-        checkpoint_count=checkpoint_count,
+        checkpoint_count=row.checkpoint_count,
         active_checkpoint_id=optional_id(checkpoint_id),
-        last_message_at=None if last_message_at is None else from_micros(_in_range(last_message_at)),
+        last_message_at=None if row.last_message_at is None else from_micros(_in_range(row.last_message_at)),
         damage=damage,
     )
 
 
-def _mended(row: Row) -> Row:
-    """A damaged row with stand-ins for what cannot be read, so that it hides no other row of a list."""
-    (id, title, visibility, status, cwd, source, source_id, parent, forked_from,
-     _, _, _, revision, created_at, updated_at, active) = row[:SESSION_COLUMNS]  # fmt: skip
-    texts = [
-        None if text is None else text.decode(errors="replace").encode() for text in (title, cwd, source, source_id)
-    ]
-    return (
-        id, texts[0], visibility if visibility in list(Visibility) else Visibility.PRIVATE,
-        status if status in list(SessionStatus) else SessionStatus.ACTIVE, *texts[1:], parent, forked_from,
-        None, None, None, revision, _in_range(created_at), _in_range(updated_at), active,
-    )  # fmt: skip
+def _mended(row: SessionRow) -> SessionRow:
+    """A damaged row with stand-ins for what cannot be read."""
+    return row._replace(
+        title=_readable(row.title) or b"",
+        visibility=row.visibility if row.visibility in list(Visibility) else Visibility.PRIVATE,
+        status=row.status if row.status in list(SessionStatus) else SessionStatus.ACTIVE,
+        cwd=_readable(row.cwd),
+        source=_readable(row.source),
+        source_id=_readable(row.source_id),
+        parent_session_id=_whole_id(row.parent_session_id),
+        forked_from=_whole_id(row.forked_from),
+        metadata=None,
+        created_at=_in_range(row.created_at),
+        updated_at=_in_range(row.updated_at),
+    )
 
 
-def _in_range(micros: int) -> int:
-    return min(max(micros, _FIRST_MICROS), _LAST_MICROS)
-
-
-def _optional_text(stored: bytes | None) -> str | None:
-    return None if stored is None else stored.decode()
-
-
-def checkpoint(columns: Row, state: State) -> Checkpoint:
-    """A checkpoint from the leading columns of ``checkpoint_by_id`` and a state."""
-    id, session_id, parent_id, label, created_at, updated_at = columns
+def checkpoint(row: CheckpointRow, state: State) -> Checkpoint:
+    """A checkpoint with a state; CorruptStateError where its row is not as it was written."""
+    row.check()
+    id = UUID(bytes=row.id)
     try:
         return Checkpoint(
-            id=UUID(bytes=id),
-            session_id=UUID(bytes=session_id),
-            parent_id=optional_id(parent_id),
-            label=label,
+            id=id,
+            session_id=UUID(bytes=row.session_id),
+            parent_id=optional_id(row.parent_id),
+            label=_optional_text(row.label),
             state=state,
-            created_at=from_micros(created_at),
-            updated_at=from_micros(created_at if updated_at is None else updated_at),
+            created_at=from_micros(row.created_at),
+            updated_at=from_micros(row.created_at if row.updated_at is None else row.updated_at),
         )
     except (ValueError, OverflowError) as error:
-        checkpoint_id = UUID(bytes=id)
-        raise CorruptStateError(
-            f"the row of checkpoint {checkpoint_id} cannot be read: {error}", checkpoint_id
-        ) from error
+        raise checkpoint_damaged(id, str(error)) from error
 
 
-def checkpoint_summary(row: Row, session_id: UUID) -> CheckpointSummary:
-    """A row of ``list_checkpoints``; a damaged label or time hides no other row."""
-    id, parent_id, label, length, created_at, updated_at, _ = row
+def checkpoint_summary(row: CheckpointRow, metadata: bytes | None = None) -> CheckpointSummary:
+    """A checkpoint in a list, with its metadata where that has been read."""
+    id = UUID(bytes=row.id)
+    damage = None if row.is_sealed() else "the row of the checkpoint does not match its seal"
+    value = None
+    if metadata is not None and row.metadata_hash is not None:
+        try:
+            value = decode_value(checked(row.metadata_hash, metadata, "its metadata", id), id)
+        except CorruptStateError as error:
+            damage = error.message
     return CheckpointSummary(
-        id=UUID(bytes=id),
-        session_id=session_id,
-        parent_id=optional_id(parent_id),
-        label=None if label is None else label.decode(errors="replace"),
-        message_count=length,
-        created_at=from_micros(_in_range(created_at)),
-        updated_at=from_micros(_in_range(created_at if updated_at is None else updated_at)),
+        id=id,
+        session_id=UUID(int=0) if row.session_id is None else UUID(bytes=row.session_id),
+        parent_id=optional_id(row.parent_id),
+        label=None if row.label is None else row.label.decode(errors="replace"),
+        message_count=row.length,
+        created_at=from_micros(_in_range(row.created_at)),
+        updated_at=from_micros(_in_range(row.created_at if row.updated_at is None else row.updated_at)),
+        metadata=value,
+        damage=damage,
     )
+
+
+def with_attachments(item: CheckpointSummary, found: dict[str, Attachment], damage: str | None) -> CheckpointSummary:
+    """The item with its attachments, and what is wrong with those that cannot be read."""
+    return msgspec.structs.replace(item, attachments=found, damage=item.damage or damage)
+
+
+def session_damaged(id: UUID, why: str) -> CorruptStateError:
+    return CorruptStateError(f"the row of session {id} cannot be trusted: {why}")
+
+
+def checkpoint_damaged(id: UUID, why: str) -> CorruptStateError:
+    return CorruptStateError(f"the row of checkpoint {id} cannot be trusted: {why}", id)
 
 
 def optional_id(stored: bytes | None) -> UUID | None:
@@ -126,9 +248,25 @@ def id_bytes(id: UUID | None) -> bytes | None:
     return None if id is None else id.bytes
 
 
-def _session_metadata(key: int | None, digest: bytes | None, body: bytes | None) -> Any:
-    if key is None:
+def _in_range(micros: int) -> int:
+    return min(max(micros, _FIRST_MICROS), _LAST_MICROS)
+
+
+def _optional_text(stored: bytes | None) -> str | None:
+    return None if stored is None else stored.decode()
+
+
+def _readable(text: bytes | None) -> bytes | None:
+    return None if text is None else text.decode(errors="replace").encode()
+
+
+def _whole_id(stored: bytes | None) -> bytes | None:
+    return stored if stored is not None and len(stored) == 16 else None
+
+
+def _session_metadata(row: SessionRow) -> Any:
+    if row.metadata is None:
         return None
-    if digest is None or body is None:
-        raise CorruptStateError("metadata of a session is missing")
-    return decode_value(checked(digest, body, "metadata of a session"))
+    if row.metadata_hash is None or row.metadata_body is None:
+        raise CorruptStateError(f"metadata of session {UUID(bytes=row.id)} is missing")
+    return decode_value(checked(row.metadata_hash, row.metadata_body, "metadata of a session"))

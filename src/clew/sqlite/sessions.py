@@ -1,38 +1,47 @@
 """Writing, reading and listing sessions, inside a transaction that the caller holds."""
 
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import apsw
+import msgspec
 
 from clew.backend import (
+    NewCopy,
     NewFork,
     NewSession,
+    Place,
     SessionChanges,
     SessionQuery,
     id_taken,
-    revision_moved,
+    no_active_checkpoint,
     session_not_found,
     source_not_found,
     source_taken,
 )
 from clew.cursors import decode_cursor, encode_cursor
-from clew.errors import NotFoundError
-from clew.hashing import content_hash
+from clew.ids import new_id
 from clew.model import KEEP, Page, Session, SessionStatus, SessionSummary
-from clew.sqlite import rows
+from clew.sqlite import attachments, rows
 from clew.sqlite.checkpoints import (
-    MAX_ROWS,
     Deferred,
-    Head,
-    active_is_missing,
     checkpoint_from_row,
-    find_node,
     insert_checkpoint,
+    insert_row,
+    new_row,
+)
+from clew.sqlite.content import Content, store_json
+from clew.sqlite.heads import (
+    Head,
+    Tip,
+    active_is_missing,
+    check_revision,
+    find_node,
+    move_tip,
     read_head,
 )
-from clew.sqlite.content import store_content
-from clew.sqlite.queries import execute, fetch_all, fetch_one
+from clew.sqlite.queries import MAX_ROWS, execute, fetch_all, fetch_one
+from clew.sqlite.rows import CheckpointRow, SessionRow
 from clew.sqlite.timelines import EMPTY, Owner, extend
 from clew.text import fold, folded_or_none
 from clew.times import to_micros
@@ -43,32 +52,24 @@ def create_session(connection: apsw.Connection, new: NewSession, *, ensure: bool
     existing = _existing(connection, new, ensure)
     if existing is not None:
         return load_session(connection, existing, deferred)
-    if new.parent_session_id is not None:
-        _check_exists(connection, new.parent_session_id)
+    if new.parent_session_id is not None and not fetch_one(
+        connection, "session_exists", {"id": new.parent_session_id.bytes}
+    ):
+        raise session_not_found(new.parent_session_id)
     if fetch_one(connection, "checkpoint_claim", {"id": new.checkpoint_id.bytes}):
         raise id_taken("checkpoint", new.checkpoint_id)
-    created_at = new.now if new.created_at is None else new.created_at
-    head = _insert_session(connection, _columns(new, created_at))
-    if new.session_metadata is not None:
-        _set_metadata(
-            connection,
-            head,
-            store_content(connection, head.owner.family, new.session_metadata, content_hash(new.session_metadata)),
-        )
-    insert_checkpoint(
-        connection,
+    head = _begin_family(connection, new)
+    row = new_row(
         head,
         id=new.checkpoint_id,
         parent=None,
         point=extend(connection, head.owner, EMPTY, new.bodies),
-        metadata=None
-        if new.metadata is None
-        else store_content(connection, head.owner.family, new.metadata, content_hash(new.metadata)),
+        metadata=None if new.metadata is None else store_json(connection, head.owner.family, new.metadata),
         label=None,
-        created_at=created_at,
+        created_at=head.tip.updated_at,
         fingerprint=None,
-        has_news=bool(new.bodies),
     )
+    insert_checkpoint(connection, head, row, None, has_news=bool(new.bodies))
     return load_session(connection, new.id, deferred)
 
 
@@ -77,26 +78,9 @@ def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, de
     origin = read_head(connection, session_id)
     node = find_node(connection, origin, new.source_checkpoint)
     if node is None:
-        raise NotFoundError(f"Session {session_id} has no active checkpoint")
-    stored = _stored_fields(connection, session_id)
-    title = stored.title if new.title is None else new.title
-    columns = {
-        "id": new.id.bytes,
-        "title": title,
-        "title_folded": folded_or_none(title),
-        "visibility": stored.visibility,
-        "cwd": stored.cwd,
-        "source": None,
-        "source_id": None,
-        "parent_session_id": session_id.bytes,
-        "forked_from": node.id,
-        "created_at": new.now,
-        "fingerprint": None,
-    }
-    head = _insert_session(connection, columns, origin.owner.family)
-    _set_metadata(connection, head, stored.metadata)
-    insert_checkpoint(
-        connection,
+        raise no_active_checkpoint(session_id)
+    head = _insert_alike(connection, read_stored(connection, session_id), new, forked_from=node.row.id)
+    row = new_row(
         head,
         id=new.checkpoint_id,
         parent=None,
@@ -105,22 +89,43 @@ def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, de
         label=None,
         created_at=new.now,
         fingerprint=None,
-        has_news=node.point.length > 0,
     )
+    insert_checkpoint(connection, head, row, None, has_news=node.point.length > 0)
+    attachments.copy_one(connection, node, origin, head, row)
+    return load_session(connection, new.id, deferred)
+
+
+def copy_session(connection: apsw.Connection, session_id: UUID, new: NewCopy, deferred: Deferred) -> Session:
+    """See `Backend.copy_session`."""
+    _check_source_free(connection, new.source, new.source_id)
+    origin = read_head(connection, session_id)
+    head = _insert_alike(connection, read_stored(connection, session_id), new)
+    ids = _copy_checkpoints(connection, origin, head)
+    attachments.copy_all(connection, origin, head, ids)
+    move_tip(connection, head, msgspec.structs.replace(origin.tip, revision=0, updated_at=new.now), new.now)
     return load_session(connection, new.id, deferred)
 
 
 def load_session(connection: apsw.Connection, session_id: UUID, deferred: Deferred | None = None) -> Session:
     """A session with its active checkpoint, whose state is read now, or when touched where `deferred` is given."""
-    row = fetch_one(connection, "session_by_id", {"id": session_id.bytes})
-    if row is None:
+    columns = fetch_one(connection, "session_by_id", {"id": session_id.bytes})
+    if columns is None:
         raise session_not_found(session_id)
+    row, checkpoint = rows.checked_session(columns[: rows.SESSION_COLUMNS]), columns[rows.SESSION_COLUMNS :]
     active = None
-    if row[rows.SESSION_COLUMNS - 1] is not None:
-        if row[rows.SESSION_COLUMNS] is None:
+    if row.active is not None:
+        if checkpoint[1] is None:
             raise active_is_missing(session_id)
-        active = checkpoint_from_row(connection, row[rows.SESSION_COLUMNS :], deferred)
+        active = checkpoint_from_row(connection, checkpoint, deferred)
     return Session(**rows.session_fields(row), active_checkpoint=active)
+
+
+def read_stored(connection: apsw.Connection, session_id: UUID) -> SessionRow:
+    """The row of a session, which is as it was written."""
+    columns = fetch_one(connection, "session_row", {"id": session_id.bytes})
+    if columns is None:
+        raise session_not_found(session_id)
+    return rows.checked_session(columns)
 
 
 def find_session_id(connection: apsw.Connection, source: str, source_id: str) -> UUID:
@@ -158,83 +163,60 @@ def update_session(
     connection: apsw.Connection, session_id: UUID, changes: SessionChanges, deferred: Deferred
 ) -> Session:
     """See `Backend.update_session`."""
-    stored = _stored_fields(connection, session_id)
-    if changes.if_revision is not None and changes.if_revision != stored.revision:
-        raise revision_moved(changes.if_revision, stored.revision)
+    head = read_head(connection, session_id)
+    check_revision(head, changes.if_revision)
+    stored = read_stored(connection, session_id)
+    metadata = _changed_metadata(connection, changes, stored)
     wanted = stored._replace(
-        title=_kept(changes.title, stored.title),
-        visibility=_kept(changes.visibility, stored.visibility),
-        status=_kept(changes.status, stored.status),
-        cwd=_kept(changes.cwd, stored.cwd),
-        metadata=_changed_metadata(connection, changes, stored),
-        updated_at=stored.updated_at if changes.updated_at is None else max(stored.updated_at, changes.updated_at),
+        title=stored.title if changes.title is KEEP else changes.title.encode(),
+        visibility=stored.visibility if changes.visibility is KEEP else changes.visibility,
+        status=stored.status if changes.status is KEEP else changes.status,
+        cwd=stored.cwd if changes.cwd is KEEP else _utf8(changes.cwd),
+        metadata=None if metadata is None else metadata.key,
+        metadata_hash=None if metadata is None else metadata.hash,
     )
+    moved = changes.updated_at is not None and changes.updated_at > stored.updated_at
     if wanted != stored:
-        moment = changes.now if changes.updated_at is None else changes.updated_at
-        fetch_one(
-            connection,
-            "update_session",
-            {
-                "session": stored.key,
-                "title": wanted.title,
-                "title_folded": folded_or_none(wanted.title),
-                "visibility": wanted.visibility,
-                "status": wanted.status,
-                "cwd": wanted.cwd,
-                "metadata": wanted.metadata,
-                "updated_at": max(stored.updated_at, moment),
-            },
-        )
+        _update(connection, wanted)
+    if wanted != stored or moved:
+        move_tip(connection, head, head.tip, changes.now if changes.updated_at is None else changes.updated_at)
     return load_session(connection, session_id, deferred)
 
 
 def set_active_checkpoint(
-    connection: apsw.Connection, session_id: UUID, checkpoint_id: UUID, now: int, deferred: Deferred
+    connection: apsw.Connection, session_id: UUID, place: Place, now: int, deferred: Deferred
 ) -> Session:
     """See `Backend.set_active_checkpoint`."""
     head = read_head(connection, session_id)
-    node = find_node(connection, head, checkpoint_id)
-    if node is not None and node != head.active:
-        execute(
-            connection,
-            "set_active",
-            {"session": head.owner.session, "seq": node.seq, "updated_at": max(now, head.updated_at)},
-        )
+    node = find_node(connection, head, place)
+    if node is not None and node.seq != head.tip.active:
+        move_tip(connection, head, msgspec.structs.replace(head.tip, active=node.seq), now)
     return load_session(connection, session_id, deferred)
 
 
-class _Stored(NamedTuple):
-    """What a user can change of a session, as stored."""
-
-    key: int
-    family: int
-    revision: int
-    updated_at: int
-    title: str
-    visibility: str
-    status: str
-    cwd: str | None
-    metadata: int | None
-
-
-def _stored_fields(connection: apsw.Connection, session_id: UUID) -> _Stored:
-    row = fetch_one(connection, "session_fields", {"id": session_id.bytes})
-    if row is None:
-        raise session_not_found(session_id)
-    return _Stored(*row)
-
-
-def _kept(change: Any, stored: Any) -> Any:
-    return stored if change is KEEP else change
-
-
-def _changed_metadata(connection: apsw.Connection, changes: SessionChanges, stored: _Stored) -> int | None:
+def _changed_metadata(connection: apsw.Connection, changes: SessionChanges, stored: SessionRow) -> Content | None:
     if changes.metadata is KEEP:
-        return stored.metadata
-    return (
-        None
-        if changes.metadata is None
-        else store_content(connection, stored.family, changes.metadata, content_hash(changes.metadata))
+        if stored.metadata is None or stored.metadata_hash is None:
+            return None
+        return Content(stored.metadata, stored.metadata_hash)
+    return None if changes.metadata is None else store_json(connection, stored.family, changes.metadata)
+
+
+def _update(connection: apsw.Connection, row: SessionRow) -> None:
+    title = row.title.decode()
+    execute(
+        connection,
+        "update_session",
+        {
+            "session": row.key,
+            "title": title,
+            "title_folded": folded_or_none(title),
+            "visibility": row.visibility,
+            "status": row.status,
+            "cwd": None if row.cwd is None else row.cwd.decode(),
+            "metadata": row.metadata,
+            "seal": row.new_seal(),
+        },
     )
 
 
@@ -249,51 +231,97 @@ def _existing(connection: apsw.Connection, new: NewSession, ensure: bool) -> UUI
         if new.fingerprint is None or claim[0] != new.fingerprint:
             raise id_taken("session", new.id)
         return new.id
-    _check_source_free(connection, new)
+    _check_source_free(connection, new.source, new.source_id)
     return None
 
 
-def _check_source_free(connection: apsw.Connection, new: NewSession) -> None:
-    if new.source is None or new.source_id is None:
+def _check_source_free(connection: apsw.Connection, source: str | None, source_id: str | None) -> None:
+    if source is None or source_id is None:
         return
-    if fetch_one(connection, "session_id_by_source", {"source": new.source, "source_id": new.source_id}):
-        raise source_taken(new.source, new.source_id)
+    if fetch_one(connection, "session_id_by_source", {"source": source, "source_id": source_id}):
+        raise source_taken(source, source_id)
 
 
-def _check_exists(connection: apsw.Connection, session_id: UUID) -> None:
-    if not fetch_one(connection, "session_exists", {"id": session_id.bytes}):
-        raise session_not_found(session_id)
+def _begin_family(connection: apsw.Connection, new: NewSession) -> Head:
+    """Insert a session without checkpoints that begins a family, which has the number of its key."""
+    created_at = new.now if new.created_at is None else new.created_at
+    row = _unsealed(
+        id=new.id.bytes,
+        title=new.title.encode(),
+        visibility=new.visibility,
+        cwd=_utf8(new.cwd),
+        source=_utf8(new.source),
+        source_id=_utf8(new.source_id),
+        parent_session_id=rows.id_bytes(new.parent_session_id),
+        created_at=created_at,
+        fingerprint=new.fingerprint,
+    )
+    head = _insert(connection, row)
+    metadata = None
+    if new.session_metadata is not None:
+        metadata = store_json(connection, head.owner.session, new.session_metadata)
+    row = row._replace(family=head.owner.session, metadata_hash=None if metadata is None else metadata.hash)
+    key = None if metadata is None else metadata.key
+    execute(connection, "begin_family", {"session": head.owner.session, "metadata": key, "seal": row.new_seal()})
+    return msgspec.structs.replace(head, owner=Owner(head.owner.session, head.owner.session))
 
 
-def _columns(new: NewSession, created_at: int) -> dict[str, Any]:
-    return {
-        "id": new.id.bytes,
-        "title": new.title,
-        "title_folded": folded_or_none(new.title),
-        "visibility": new.visibility,
-        "cwd": new.cwd,
-        "source": new.source,
-        "source_id": new.source_id,
-        "parent_session_id": rows.id_bytes(new.parent_session_id),
-        "forked_from": None,
-        "created_at": created_at,
-        "fingerprint": new.fingerprint,
-    }
+def _insert_alike(
+    connection: apsw.Connection, stored: SessionRow, new: NewFork | NewCopy, *, forked_from: bytes | None = None
+) -> Head:
+    """Insert a session without checkpoints that is of another's family and takes over what a user set of it."""
+    source, source_id = (new.source, new.source_id) if isinstance(new, NewCopy) else (None, None)
+    row = _unsealed(
+        id=new.id.bytes,
+        family=stored.family,
+        title=stored.title if new.title is None else new.title.encode(),
+        visibility=stored.visibility,
+        cwd=stored.cwd,
+        source=_utf8(source),
+        source_id=_utf8(source_id),
+        parent_session_id=stored.id,
+        forked_from=forked_from,
+        metadata=stored.metadata,
+        metadata_hash=stored.metadata_hash,
+        created_at=new.now,
+    )
+    return _insert(connection, row._replace(seal=row.new_seal()))
 
 
-def _insert_session(connection: apsw.Connection, columns: dict[str, Any], family: int | None = None) -> Head:
-    """Insert a session without checkpoints, in a family of its own unless one is given."""
-    execute(connection, "insert_session", {**columns, "family": family or 0})
-    session = connection.last_insert_rowid()
-    if family is None:
-        family = session
-        execute(connection, "begin_family", {"session": session})
-    return Head(Owner(session, family), 1, columns["created_at"], None)
+def _unsealed(*, id: bytes, title: bytes, visibility: str, created_at: int, **others: Any) -> SessionRow:
+    """A session that nothing has been written to."""
+    nothing: dict[str, Any] = dict.fromkeys(SessionRow._fields)
+    begun = {"key": 0, "family": 0, "status": "ACTIVE", "seal": 0, "tip_seal": 0, "updated_at": created_at}
+    given = {"id": id, "title": title, "visibility": visibility, "created_at": created_at, **others}
+    return SessionRow(**{**nothing, **begun, **given, "next_seq": 1, "checkpoint_count": 0, "revision": 0})
 
 
-def _set_metadata(connection: apsw.Connection, head: Head, metadata: int | None) -> None:
-    if metadata is not None:
-        execute(connection, "set_session_metadata", {"session": head.owner.session, "metadata": metadata})
+def _insert(connection: apsw.Connection, row: SessionRow) -> Head:
+    title = row.title.decode()
+    texts = {name: _text(getattr(row, name)) for name in ("cwd", "source", "source_id")}
+    execute(
+        connection,
+        "insert_session",
+        {**row._asdict(), **texts, "title": title, "title_folded": folded_or_none(title)},
+    )
+    tip = Tip(None, row.next_seq, row.checkpoint_count, row.revision, row.updated_at, None)
+    return Head(UUID(bytes=row.id), Owner(connection.last_insert_rowid(), row.family), tip)
+
+
+def _copy_checkpoints(connection: apsw.Connection, origin: Head, copy: Head) -> dict[int, tuple[bytes, bytes]]:
+    """Write every checkpoint of `origin` again under a new id; the old and the new id of each by seq."""
+    ids: dict[int, tuple[bytes, bytes]] = {}
+    for parent, *columns in fetch_all(connection, "checkpoints_of_session", {"session": origin.owner.session}):
+        row = CheckpointRow(*columns).check()
+        ids[row.seq] = (row.id, new_id().bytes)
+        copied = row._replace(
+            session_id=copy.id.bytes,
+            id=ids[row.seq][1],
+            parent_id=None if parent is None else ids[parent][1],
+            fingerprint=None,
+        )
+        insert_row(connection, copy.owner.session, copied.sealed(), parent)
+    return ids
 
 
 def _filters(query: SessionQuery) -> dict[str, Any]:
@@ -322,3 +350,11 @@ def _total(connection: apsw.Connection, query: SessionQuery, filters: dict[str, 
 
 def _cursor_after(last: SessionSummary) -> str:
     return encode_cursor("sessions", to_micros(last.updated_at), last.id.bytes)
+
+
+def _utf8(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _text(utf8: bytes | None) -> str | None:
+    return None if utf8 is None else utf8.decode()

@@ -28,9 +28,8 @@ class Writer:
     def run_batch(self, jobs: list[Job[Any]]) -> None:
         """Run jobs and settle each one; raises only what interrupts the thread."""
         try:
-            if jobs[0].outside:
-                jobs[0].record(jobs[0].work(self._connection))
-                _settle(jobs)
+            if jobs[0].outside and not jobs[0].in_turn:
+                self._run_outside(jobs[0])
             else:
                 self._take_turn(jobs, max([job.deadline for job in jobs]))
         except FAILURES as error:
@@ -49,12 +48,19 @@ class Writer:
         try:
             if self._turnstile is not None:
                 self._turnstile.acquire(deadline)
-            if not self._commit(jobs, deadline):
+            if jobs[0].outside:
+                self._wait_at_most(deadline)
+                self._run_outside(jobs[0])
+            elif not self._commit(jobs, deadline):
                 for job in jobs:  # all was lost with the transaction: each on its own, to see whose fault it was
                     self._commit([job], deadline)
         finally:
             if self._turnstile is not None:
                 self._turnstile.release()
+
+    def _run_outside(self, job: Job[Any]) -> None:
+        job.record(job.work(self._connection))
+        _settle([job])
 
     def _commit(self, jobs: list[Job[Any]], deadline: float) -> bool:
         """Run jobs in one transaction and settle them; False where a batch has to be taken apart."""
@@ -93,8 +99,11 @@ class Writer:
         if self._durable is not durable:
             connections.pragma(self._connection, f"synchronous = {_SYNCHRONOUS[durable]}")
             self._durable = durable
-        self._connection.set_busy_timeout(max(int((deadline - time.monotonic()) * 1000), 1))
+        self._wait_at_most(deadline)
         self._connection.execute("BEGIN IMMEDIATE")
+
+    def _wait_at_most(self, deadline: float) -> None:
+        self._connection.set_busy_timeout(max(int((deadline - time.monotonic()) * 1000), 1))
 
     def _run_together(self, jobs: list[Job[Any]]) -> bool:
         """Run jobs one after the other inside the open transaction.

@@ -1,0 +1,134 @@
+"""The head of a session: what a write needs to know of it, and what every write changes of it."""
+
+from uuid import UUID
+
+import apsw
+import msgspec
+
+from clew.backend import (
+    Place,
+    checkpoint_not_found,
+    label_not_found,
+    not_active,
+    revision_moved,
+    session_not_found,
+)
+from clew.errors import CorruptStateError
+from clew.hashing import row_seal
+from clew.model import ACTIVE, Label
+from clew.sqlite.content import Content
+from clew.sqlite.queries import Row, execute, fetch_one
+from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow, session_damaged
+from clew.sqlite.timelines import Owner, Point
+
+_TIP_COLUMNS = 9
+
+
+class Tip(msgspec.Struct, frozen=True):
+    """What every write to a session changes."""
+
+    active: int | None
+    next_seq: int
+    checkpoint_count: int
+    revision: int
+    updated_at: int
+    last_message_at: int | None
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A checkpoint of a session as a place to go on from."""
+
+    row: CheckpointRow
+    point: Point
+
+    @property
+    def seq(self) -> int:
+        """Its place in the order of creation."""
+        return self.row.seq
+
+    @property
+    def metadata(self) -> Content | None:
+        """The metadata of its state."""
+        if self.row.metadata is None or self.row.metadata_hash is None:
+            return None
+        return Content(self.row.metadata, self.row.metadata_hash)
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A session to write to; `active_row` is its active checkpoint with whether its timeline ends there."""
+
+    id: UUID
+    owner: Owner
+    tip: Tip
+    active_row: Row | None = None
+
+    def active(self) -> Node | None:
+        """The active checkpoint; CorruptStateError where it is damaged or missing."""
+        if self.active_row is not None:
+            return _node(self.active_row)
+        if self.tip.active is not None:
+            raise active_is_missing(self.id)
+        return None
+
+    def active_id(self) -> bytes | None:
+        """The id of the active checkpoint, whether that is damaged or not."""
+        return None if self.active_row is None else CheckpointRow(*self.active_row[:CHECKPOINT_COLUMNS]).id
+
+
+def read_head(connection: apsw.Connection, session_id: UUID, *, strict: bool = True) -> Head:
+    """The head of a session; NotFoundError where there is none, CorruptStateError where `strict` and it is damaged."""
+    row = fetch_one(connection, "session_head", {"id": session_id.bytes})
+    if row is None:
+        raise session_not_found(session_id)
+    key, family, *values, seal = row[:_TIP_COLUMNS]
+    if strict and seal != row_seal((session_id.bytes, *values)):
+        raise session_damaged(session_id, "it does not match its seal")
+    active = row[_TIP_COLUMNS:]
+    return Head(session_id, Owner(key, family), Tip(*values), None if active[1] is None else active)
+
+
+def active_is_missing(session_id: UUID) -> CorruptStateError:
+    """For a session that points at a checkpoint it does not have."""
+    return CorruptStateError(f"the active checkpoint of session {session_id} is missing")
+
+
+def find_node(connection: apsw.Connection, head: Head, place: Place) -> Node | None:
+    """A checkpoint of the session, or its active one (None where it has none); NotFoundError for any other."""
+    if place is ACTIVE:
+        return head.active()
+    if isinstance(place, Label):
+        row = fetch_one(connection, "labelled_in_session", {"session": head.owner.session, "label": place.name})
+        if row is None:
+            raise label_not_found(place.name)
+    else:
+        row = fetch_one(connection, "checkpoint_in_session", {"session": head.owner.session, "id": place.bytes})
+        if row is None:
+            raise checkpoint_not_found(place)
+    return _node(row)
+
+
+def move_tip(connection: apsw.Connection, head: Head, tip: Tip, now: int) -> Head:
+    """Write what has changed: one revision more, and `updated_at` moved to `now` unless that would be back."""
+    tip = msgspec.structs.replace(tip, revision=tip.revision + 1, updated_at=max(now, tip.updated_at))
+    values = msgspec.structs.asdict(tip)
+    values["tip_seal"] = row_seal((head.id.bytes, *values.values()))
+    values["session"] = head.owner.session
+    execute(connection, "set_tip", values)
+    return msgspec.structs.replace(head, tip=tip)
+
+
+def check_revision(head: Head, expected: int | None) -> None:
+    """ConflictError where the session has changed since it had this revision."""
+    if expected is not None and expected != head.tip.revision:
+        raise revision_moved(expected, head.tip.revision)
+
+
+def check_if_active(head: Head, expected: UUID | None) -> None:
+    """ConflictError where another checkpoint is active."""
+    if expected is not None and head.active_id() != expected.bytes:
+        raise not_active(expected)
+
+
+def _node(columns: Row) -> Node:
+    row = CheckpointRow(*columns[:CHECKPOINT_COLUMNS]).check()
+    return Node(row, Point(row.timeline, row.length, row.chain, bool(columns[CHECKPOINT_COLUMNS])))

@@ -1,0 +1,68 @@
+"""The bytes of attachments: short ones as they are, long ones in pieces of one size.
+
+A long one has the hashes of its pieces as its content, and the table chunk leads from there to the pieces. So a slice
+reads the pieces it touches and checks each, and a file that has grown shares all its pieces but the last.
+"""
+
+from typing import NamedTuple
+
+import apsw
+
+from clew import limits
+from clew.errors import CorruptStateError
+from clew.hashing import content_hash
+from clew.sqlite.content import Content, store_bytes
+from clew.sqlite.queries import execute, fetch_all
+
+_HASH_BYTES = 16
+
+
+class Bytes(NamedTuple):
+    """Stored bytes: how many, in pieces of which size where there are pieces, and the content that stands for them."""
+
+    size: int
+    chunk_size: int | None
+    content: Content
+
+
+def store(connection: apsw.Connection, family: int, data: bytes) -> Bytes:
+    """Store bytes in a family; what of them is there already is not stored again."""
+    size = limits.ATTACHMENT_CHUNK_BYTES
+    if len(data) <= size:
+        return Bytes(len(data), None, store_bytes(connection, family, data))
+    view = memoryview(data)
+    pieces = [store_bytes(connection, family, bytes(view[start : start + size])) for start in range(0, len(data), size)]
+    whole = store_bytes(connection, family, b"".join(piece.hash for piece in pieces))
+    for position, piece in enumerate(pieces):
+        execute(connection, "insert_chunk", {"whole": whole.key, "position": position, "content": piece.key})
+    return Bytes(len(data), size, whole)
+
+
+def read(
+    connection: apsw.Connection, stored: Bytes, body: bytes | None, start: int | None = None, stop: int | None = None
+) -> bytes:
+    """A slice of stored bytes, every part of it checked; `body` is what is kept under the key of the content."""
+    if body is None or content_hash(body) != stored.content.hash:
+        raise CorruptStateError("does not match its hash")
+    first, beyond, _ = slice(start, stop).indices(stored.size)
+    if stored.chunk_size is None:
+        if len(body) != stored.size:
+            raise CorruptStateError("is not as long as it was")
+        return body[first:beyond]
+    if len(body) != _HASH_BYTES * -(-stored.size // stored.chunk_size):
+        raise CorruptStateError("has lost pieces")
+    return _read_pieces(connection, stored, body, first, max(first, beyond))
+
+
+def _read_pieces(connection: apsw.Connection, stored: Bytes, hashes: bytes, first: int, beyond: int) -> bytes:
+    assert stored.chunk_size is not None  # noqa: S101 - the caller has looked
+    start, stop = first // stored.chunk_size, -(-beyond // stored.chunk_size)
+    rows = fetch_all(connection, "read_chunks", {"whole": stored.content.key, "start": start, "stop": stop})
+    if len(rows) != max(stop - start, 0):
+        raise CorruptStateError("has lost pieces")
+    for position, (digest, piece) in enumerate(rows, start):
+        known = hashes[position * _HASH_BYTES : (position + 1) * _HASH_BYTES]
+        if piece is None or digest != known or content_hash(piece) != known:
+            raise CorruptStateError(f"has a piece {position} that does not match its hash")
+    skipped = first - start * stored.chunk_size
+    return b"".join([piece for _, piece in rows])[skipped : skipped + beyond - first]

@@ -1,0 +1,286 @@
+"""The tree of a session: lists of checkpoints, labels, and deleting, inside a transaction that the caller holds."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import apsw
+import msgspec
+
+from clew.backend import (
+    CheckpointQuery,
+    CheckpointSearch,
+    Children,
+    bad_cursor,
+    checkpoint_not_found,
+    has_children,
+    session_not_found,
+)
+from clew.cursors import decode_cursor, encode_cursor
+from clew.model import CheckpointSummary, Page, Session
+from clew.sqlite import rows
+from clew.sqlite.attachments import load_readable, take_waiting, touch
+from clew.sqlite.checkpoints import Deferred, check_label, read_row
+from clew.sqlite.heads import Head, check_revision, move_tip, read_head
+from clew.sqlite.purge import collect_family
+from clew.sqlite.queries import MAX_ROWS, Row, execute, fetch_all, fetch_one
+from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow
+from clew.sqlite.sessions import load_session
+
+_PAGES = {
+    "created": ("page_created", "pages"),
+    "-created": ("page_created_desc", "pages_desc"),
+    "label": ("page_label", "pages"),
+    "-label": ("page_label_desc", "pages_desc"),
+}
+"""The queries for a page of one session, and of several, by its order."""
+
+
+# -- lists
+
+
+def list_checkpoints(connection: apsw.Connection, query: CheckpointQuery) -> Page[CheckpointSummary]:
+    """See `Backend.list_checkpoints`."""
+    counts = dict(_session_counts(connection, query.session_ids))
+    found = _page(connection, list(counts), query) if counts else []
+    shown = found[: query.limit]
+    items = _summaries(connection, [(session, seq) for session, seq, _ in shown], with_metadata=query.with_metadata)
+    if query.with_attachments is not None:
+        items = _with_attachments(connection, items, query.with_attachments)
+    unfiltered = query.metadata is None and query.before_label is None and not query.order.endswith("label")
+    return Page(
+        items=items,
+        total=sum(counts.values()) if unfiltered else None,
+        next_cursor=_cursor_after(query, shown[-1]) if shown and len(found) > len(shown) else None,
+    )
+
+
+def find_checkpoints(connection: apsw.Connection, search: CheckpointSearch) -> Page[CheckpointSummary]:
+    """See `Backend.find_checkpoints`."""
+    session, seq = (0, 0) if search.cursor is None else decode_cursor("found", search.cursor, (int, int))
+    parameters = {
+        "source": search.source,
+        "metadata": None if search.metadata is None else search.metadata.decode(),
+        "after_session": session,
+        "after_seq": seq,
+        "limit": min(search.limit + 1, MAX_ROWS),
+    }
+    found = fetch_all(connection, "find_checkpoints", parameters)
+    shown = found[: search.limit]
+    return Page(
+        items=_summaries(connection, shown, with_metadata=True),
+        next_cursor=encode_cursor("found", *shown[-1]) if shown and len(found) > len(shown) else None,
+    )
+
+
+def list_children(connection: apsw.Connection, checkpoint_id: UUID) -> list[CheckpointSummary]:
+    """See `Backend.list_children`."""
+    read_row(connection, checkpoint_id)
+    return _summaries(connection, fetch_all(connection, "page_children", {"id": checkpoint_id.bytes}))
+
+
+def list_ancestry(connection: apsw.Connection, checkpoint_id: UUID) -> list[CheckpointSummary]:
+    """See `Backend.list_ancestry`."""
+    found = fetch_all(connection, "page_ancestry", {"id": checkpoint_id.bytes})
+    if not found:
+        raise checkpoint_not_found(checkpoint_id)
+    return _summaries(connection, found)
+
+
+def list_branches(connection: apsw.Connection, session_id: UUID) -> list[CheckpointSummary]:
+    """See `Backend.list_branches`."""
+    ((session, _),) = _session_counts(connection, [session_id])
+    return _summaries(connection, fetch_all(connection, "page_branches", {"session": session}))
+
+
+def list_descent(connection: apsw.Connection, checkpoint_id: UUID) -> list[UUID]:
+    """See `Backend.get_descent`."""
+    found = [UUID(bytes=id) for (id,) in fetch_all(connection, "descent", {"id": checkpoint_id.bytes})]
+    if not found:
+        raise checkpoint_not_found(checkpoint_id)
+    return found
+
+
+def _session_counts(connection: apsw.Connection, ids: Sequence[UUID]) -> list[tuple[int, int]]:
+    """The key and the number of checkpoints of each session."""
+    counts: list[tuple[int, int]] = []
+    for id in ids:
+        row = fetch_one(connection, "session_checkpoint_count", {"id": id.bytes})
+        if row is None:
+            raise session_not_found(id)
+        counts.append((row[0], row[1]))
+    return counts
+
+
+def _page(connection: apsw.Connection, sessions: list[int], query: CheckpointQuery) -> list[Row]:
+    """The key of each checkpoint on the page and one more, with what it is ordered by."""
+    by_label, is_one = query.order.endswith("label"), len(sessions) == 1
+    after_key, after_session, after_seq = _position(query, is_one)
+    parameters = {
+        "session": sessions[0],
+        "sessions": msgspec.json.encode(sessions).decode(),
+        "by_label": by_label,
+        "after_key": after_key,
+        "after_session": after_session,
+        "after_seq": after_seq,
+        "before_label": query.before_label,
+        "metadata": None if query.metadata is None else query.metadata.decode(),
+        "limit": min(query.limit + 1, MAX_ROWS),
+        "offset": query.offset,
+    }
+    of_one, of_several = _PAGES[query.order]
+    return fetch_all(connection, of_one if is_one else of_several, parameters)
+
+
+def _position(query: CheckpointQuery, is_one: bool) -> tuple[Any, Any, Any]:
+    """Where a page begins: what is ordered by, session and seq of the last one before it."""
+    if query.cursor is None:
+        return None, None, None
+    by_label = query.order.endswith("label")
+    types = (bytes if by_label else int, int, int)
+    key, session, seq = decode_cursor(_cursor_kind(query, is_one), query.cursor, types)
+    try:
+        return key.decode() if by_label else key, session, seq
+    except UnicodeDecodeError:
+        raise bad_cursor() from None
+
+
+def _cursor_after(query: CheckpointQuery, last: Row) -> str:
+    session, seq, key = last
+    return encode_cursor(_cursor_kind(query, len(query.session_ids) == 1), key, session, seq)
+
+
+def _cursor_kind(query: CheckpointQuery, is_one: bool) -> str:
+    return f"checkpoints {query.order} {'of one' if is_one else 'of several'}"
+
+
+def _summaries(
+    connection: apsw.Connection, keys: Sequence[Row], *, with_metadata: bool = False
+) -> list[CheckpointSummary]:
+    """The checkpoints of a page in its order, in one query."""
+    if not keys:
+        return []
+    page = msgspec.json.encode(keys).decode()
+    found = fetch_all(connection, "checkpoints_on_page", {"page": page, "with_metadata": with_metadata})
+    return [rows.checkpoint_summary(CheckpointRow(*row[:CHECKPOINT_COLUMNS]), row[CHECKPOINT_COLUMNS]) for row in found]
+
+
+def _with_attachments(
+    connection: apsw.Connection, items: list[CheckpointSummary], prefix: str
+) -> list[CheckpointSummary]:
+    found = load_readable(connection, [item.id for item in items], prefix)
+    return [rows.with_attachments(item, *found[item.id]) for item in items]
+
+
+# -- labels
+
+
+def set_label(
+    connection: apsw.Connection, checkpoint_id: UUID, label: str | None, now: int, *, move: bool
+) -> CheckpointSummary:
+    """See `Backend.set_label`."""
+    row = CheckpointRow(*read_row(connection, checkpoint_id)).check()
+    wanted = None if label is None else label.encode()
+    if row.label != wanted:
+        head = read_head(connection, UUID(bytes=row.session_id))
+        if label is not None:
+            if move:
+                _take_label(connection, head, label, now)
+            check_label(connection, head.owner.session, label)
+        row = touch(connection, head, row._replace(label=wanted), now)
+        if label is not None:
+            take_waiting(connection, head, row, label)
+        move_tip(connection, head, head.tip, now)
+    return rows.checkpoint_summary(row)
+
+
+def _take_label(connection: apsw.Connection, head: Head, label: str, now: int) -> None:
+    holder = fetch_one(connection, "label_holder", {"session": head.owner.session, "label": label})
+    if holder is not None:
+        row = CheckpointRow(*read_row(connection, UUID(bytes=holder[0]))).check()
+        touch(connection, head, row._replace(label=None), now)
+
+
+# -- deleting
+
+
+class _Node(msgspec.Struct):
+    row: CheckpointRow
+    parent: int | None
+
+
+def delete_checkpoints(
+    connection: apsw.Connection,
+    session_id: UUID,
+    ids: Sequence[UUID],
+    children: Children,
+    now: int,
+    if_revision: int | None,
+    deferred: Deferred,
+) -> Session:
+    """See `Backend.delete_checkpoints`."""
+    head = read_head(connection, session_id)
+    check_revision(head, if_revision)
+    if ids:
+        tree = _tree(connection, head)
+        doomed = _doomed(tree, ids, children)
+        _reparent(connection, head, tree, doomed)
+        for seq in doomed:
+            place = {"session": head.owner.session, "seq": seq}
+            execute(connection, "delete_attachments_of_checkpoint", place)
+            execute(connection, "delete_checkpoint", place)
+        count = head.tip.checkpoint_count - len(doomed)
+        active = _active_after(head, tree, doomed)
+        move_tip(connection, head, msgspec.structs.replace(head.tip, active=active, checkpoint_count=count), now)
+        collect_family(connection, head.owner.family)
+    return load_session(connection, session_id, deferred)
+
+
+def _tree(connection: apsw.Connection, head: Head) -> dict[int, _Node]:
+    """Every checkpoint of a session by seq, oldest first."""
+    found = fetch_all(connection, "checkpoints_of_session", {"session": head.owner.session})
+    nodes = [_Node(CheckpointRow(*columns), parent) for parent, *columns in found]
+    return {node.row.seq: node for node in nodes}
+
+
+def _doomed(tree: dict[int, _Node], ids: Sequence[UUID], children: Children) -> set[int]:
+    """The checkpoints that go."""
+    by_id = {node.row.id: seq for seq, node in tree.items()}
+    for id in ids:
+        if id.bytes not in by_id:
+            raise checkpoint_not_found(id)
+    doomed = {by_id[id.bytes] for id in ids}
+    for seq, node in tree.items():  # a parent comes before its children
+        if node.parent in doomed and seq not in doomed:
+            if children == "refuse":
+                raise has_children(UUID(bytes=tree[node.parent].row.id))
+            if children == "delete":
+                doomed.add(seq)
+    return doomed
+
+
+def _nearest(tree: dict[int, _Node], doomed: set[int], seq: int | None) -> int | None:
+    """The checkpoint itself where it stays, else its nearest ancestor that does."""
+    while seq is not None and seq in doomed:
+        seq = tree[seq].parent
+    return seq
+
+
+def _reparent(connection: apsw.Connection, head: Head, tree: dict[int, _Node], doomed: set[int]) -> None:
+    for seq, node in tree.items():
+        if seq in doomed or node.parent not in doomed:
+            continue
+        parent = _nearest(tree, doomed, node.parent)
+        row = node.row.check()._replace(parent_id=None if parent is None else tree[parent].row.id).sealed()
+        execute(
+            connection,
+            "reparent_checkpoint",
+            {"session": head.owner.session, "seq": seq, "parent": parent, "seal": row.seal},
+        )
+
+
+def _active_after(head: Head, tree: dict[int, _Node], doomed: set[int]) -> int | None:
+    active = _nearest(tree, doomed, head.tip.active)
+    if active is None and head.tip.active is not None:
+        return max((seq for seq in tree if seq not in doomed), default=None)
+    return active

@@ -1,0 +1,76 @@
+"""Checking a whole file: what SQLite can tell of it, then family by family what clew has put into it.
+
+A family is checked in one read transaction, so what is compared is of one moment, and no reader keeps the write-ahead
+log from being emptied for longer than one family takes. Damage that keeps a part from being read is a finding too.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+import apsw
+
+from clew.backend import Report
+from clew.errors import CorruptStateError
+from clew.reports import Finding, Progress
+from clew.sqlite.family_check import FamilyCheck
+from clew.sqlite.queries import Row, fetch_all
+
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """Runs work in a read transaction, and raises clew's errors."""
+
+    def __call__(self, work: Callable[[apsw.Connection], T], /) -> T: ...
+
+
+def verify(read: Read, report: Report | None) -> Iterator[Finding]:
+    """Everything that is wrong, as it is found."""
+    yield from _of_file(read)
+    families = _or_finding(read, lambda connection: fetch_all(connection, "every_family", {}))
+    if isinstance(families, Finding):
+        yield families
+        return
+    done, total = 0, sum(sessions for _, sessions in families)
+    for family, sessions in families:
+        found = _or_finding(read, lambda connection: FamilyCheck(connection, family).run())  # noqa: B023 - run at once
+        yield from [found] if isinstance(found, Finding) else found
+        done += sessions
+        if report is not None:
+            report(Progress(done=done, total=total, unit="sessions"))
+
+
+def _of_file(read: Read) -> Iterator[Finding]:
+    for check in (_integrity, _foreign_keys, _counters):
+        found = _or_finding(read, check)
+        yield from [found] if isinstance(found, Finding) else found
+
+
+def _or_finding(read: Read, work: Callable[[apsw.Connection], T]) -> T | Finding:
+    try:
+        return read(work)
+    except CorruptStateError as error:
+        return Finding(kind="unreadable", message=error.message)
+
+
+def _integrity(connection: apsw.Connection) -> list[Finding]:
+    """SQLite's own check of pages, b-trees, indexes and constraints."""
+    rows = connection.execute("PRAGMA integrity_check").fetchall()
+    return [Finding(kind="file", message=f"SQLite: {text}") for (text,) in rows if text != "ok"]
+
+
+def _foreign_keys(connection: apsw.Connection) -> list[Finding]:
+    rows: list[Row] = connection.execute("PRAGMA foreign_key_check").fetchall()
+    return [
+        Finding(kind="reference", message=f"a row of {table} refers to one of {parent} that is not there")
+        for table, _, parent, _ in rows
+    ]
+
+
+def _counters(connection: apsw.Connection) -> list[Finding]:
+    rows: list[Any] = fetch_all(connection, "count_sessions", {})
+    return [
+        Finding(kind="session_count", message=f"{counted} sessions are counted as {status}, and {found} are there")
+        for status, counted, found in rows
+        if counted != found
+    ]

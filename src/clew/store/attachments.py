@@ -1,0 +1,75 @@
+"""The methods of a store that are about attachments: named bytes beside a checkpoint."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from clew import checks
+from clew.backend import NewAttachments, OnConflict
+from clew.errors import InvalidRequestError
+from clew.ids import to_id
+from clew.model import ACTIVE, Attachment, AttachmentInfo, Label
+from clew.store.base import Id
+from clew.store.trees import TreeMethods
+
+
+class AttachmentMethods(TreeMethods):
+    """Attaching bytes to checkpoints, and reading them."""
+
+    def attach(
+        self,
+        session_id: Id,
+        items: Mapping[str, bytes],
+        *,
+        checkpoint_id: Id | None = None,
+        label: str | None = None,
+        on_conflict: OnConflict = "error",
+    ) -> None:
+        """Keep bytes beside a checkpoint of the session, by name: the active one, unless told otherwise.
+
+        With `label` they are for the checkpoint of that label, which may come later: until then they wait for it. A
+        value that is an `Attachment` has its content type kept. Attaching the same again changes nothing; where a name
+        has other content, ConflictError, or with `on_conflict` "keep" it stays and with "replace" it is replaced; then
+        all items are attached or none. The same content is stored once, however many checkpoints have it.
+        """
+        if checkpoint_id is not None and label is not None:
+            raise InvalidRequestError("give a checkpoint_id or a label, not both")
+        new = NewAttachments(
+            items=checks.attachments(items, "items"),
+            place=(
+                Label(checks.label(label))
+                if label is not None
+                else checks.optional_place(checkpoint_id, "checkpoint_id") or ACTIVE
+            ),
+            on_conflict=checks.on_conflict(on_conflict),
+            now=self._clock(),
+        )
+        self._backend.attach(to_id(session_id, "session_id"), new)
+
+    def get_attachments(
+        self, checkpoint_ids: Id | Iterable[Id], *, prefix: str = ""
+    ) -> dict[UUID, dict[str, Attachment]]:
+        """The attachments of checkpoints by id and name, in the order of the names, read in one query for all.
+
+        Only those whose names begin with `prefix`. A checkpoint without any has an empty dict.
+        """
+        return self._backend.get_attachments(
+            checks.ids(checkpoint_ids, "checkpoint_ids"), checks.attachment_prefix(prefix)
+        )
+
+    def list_attachments(self, checkpoint_id: Id, *, prefix: str = "") -> list[AttachmentInfo]:
+        """Name, size and content type of the attachments of a checkpoint, in the order of the names."""
+        return self._backend.list_attachments(to_id(checkpoint_id, "checkpoint_id"), checks.attachment_prefix(prefix))
+
+    def get_attachment(
+        self, checkpoint_id: Id, name: str, *, start: int | None = None, stop: int | None = None
+    ) -> Attachment:
+        """One attachment, or its bytes from `start` to `stop` as a Python slice has it.
+
+        Of a long attachment little more is read than the slice. One that is not there is NotFoundError.
+        """
+        return self._backend.get_attachment(
+            to_id(checkpoint_id, "checkpoint_id"),
+            checks.attachment_name(name),
+            checks.optional_index(start, "start"),
+            checks.optional_index(stop, "stop"),
+        )

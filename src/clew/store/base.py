@@ -1,0 +1,47 @@
+"""What all methods of a store share: the backend, the clock, what is remembered between calls, and the end."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import UUID
+
+from clew import limits
+from clew.backend import Backend
+from clew.model import BackendInfo
+from clew.prefix_cache import PrefixCache
+from clew.times import now_micros
+
+if TYPE_CHECKING:
+    from clew.aio import AsyncStore
+
+Id = UUID | str
+"""An id: a UUID, or its text."""
+
+
+class StoreBase:
+    """A store over a backend, without the methods that `clew.Store` is made of."""
+
+    def __init__(self, backend: Backend, *, clock: Callable[[], int] = now_micros) -> None:
+        """A store over `backend`; `clock` gives microseconds since 1970 in UTC."""
+        self._backend = backend
+        self._clock = clock
+        self._written = PrefixCache(limits.PREFIX_CACHE_BYTES)
+        self._aio: AsyncStore | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is under way and let go of the data. A second call does nothing; any other call then raises."""
+        self._backend.close()
+        if self._aio is not None:
+            self._aio._stop_threads()
+
+    def backend_info(self) -> BackendInfo:
+        """Where the data is kept, without secrets."""
+        return self._backend.info()

@@ -1,0 +1,205 @@
+"""The methods of a store that write and read checkpoints."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from clew import checks
+from clew.backend import NewAttachment, NewCheckpoint, Place, Prefix, StalePrefixError
+from clew.errors import NotFoundError
+from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, fingerprint
+from clew.ids import new_id, to_id
+from clew.messages import decode_messages, encode_messages, encode_metadata, message_list
+from clew.model import ACTIVE, KEEP, SAME, Active, Checkpoint, Diff, Label, Message, Same
+from clew.prefix_cache import Conversation, pack_messages, shared_prefix
+from clew.store.base import Id
+from clew.store.sessions import SessionMethods
+from clew.times import to_micros
+
+
+class CheckpointMethods(SessionMethods):
+    """Writing checkpoints, and reading the state of one."""
+
+    def create_checkpoint(
+        self,
+        session_id: Id,
+        messages: Iterable[Message],
+        *,
+        metadata: Any = None,
+        parent_id: Id | Label | Active | None = None,
+        label: str | None = None,
+        attachments: Mapping[str, bytes | Same] | None = None,
+        id: Id | None = None,
+        if_active: Id | None = None,
+        created_at: datetime | None = None,
+    ) -> Checkpoint:
+        """Write a state given in full, and make it the active checkpoint. Only what the parent lacks is stored.
+
+        `parent_id` None makes a new root; it may also be a `Label`. `label` names the checkpoint, uniquely in the
+        session. `attachments` are bytes by name, kept beside it; SAME takes what the parent has under the name. `id`
+        makes the call safe to repeat: the same call again returns what is stored, another call with the id is
+        ConflictError. With `if_active`, only while that is the active checkpoint, else ConflictError. `created_at` is
+        for importers.
+        """
+        session = to_id(session_id, "session_id")
+        given = message_list(messages)
+        parent = checks.optional_place(parent_id, "parent_id")
+        packed = pack_messages(given)
+        known = self._written.conversation(parent) if isinstance(parent, UUID) else None
+        prefix = None if known is None or packed is None else shared_prefix(known, given, packed)
+        count, chain = (0, EMPTY_CHAIN) if prefix is None else (prefix.count, prefix.chain)
+        bodies = encode_messages(given[count:], count)
+        new = self._new_checkpoint(
+            bodies, metadata, parent, label, attachments, id, if_active, created_at, full=True, prefix=prefix
+        )
+        if id is not None:
+            new = _fingerprinted("create_checkpoint", session, extend_chain(chain, bodies), new)
+        try:
+            checkpoint = self._backend.write_checkpoint(session, new)
+        except StalePrefixError:
+            if isinstance(parent, UUID):
+                self._written.forget(parent)
+            return self.create_checkpoint(
+                session, given, metadata=metadata, parent_id=parent_id, label=label, attachments=attachments, id=id,
+                if_active=if_active, created_at=created_at,
+            )  # fmt: skip
+        if packed is not None:
+            self._remember(checkpoint, packed, known, prefix, bodies)
+        return checkpoint
+
+    def append(
+        self,
+        session_id: Id,
+        messages: Iterable[Message],
+        *,
+        metadata: Any = KEEP,
+        parent_id: Id | Label | Active | None = ACTIVE,
+        label: str | None = None,
+        attachments: Mapping[str, bytes | Same] | None = None,
+        id: Id | None = None,
+        if_active: Id | None = None,
+        created_at: datetime | None = None,
+    ) -> Checkpoint:
+        """Add messages to a checkpoint (the active one, unless told otherwise), and make the result active.
+
+        The active checkpoint is read inside the write: of two callers that append at once, neither loses a message.
+        `metadata` KEEP takes over the parent's. The other arguments are as for `create_checkpoint`.
+        """
+        session = to_id(session_id, "session_id")
+        bodies = encode_messages(message_list(messages))
+        parent = checks.optional_place(parent_id, "parent_id")
+        new = self._new_checkpoint(bodies, metadata, parent, label, attachments, id, if_active, created_at, full=False)
+        if id is not None:
+            new = _fingerprinted("append", session, extend_chain(EMPTY_CHAIN, bodies), new)
+        return self._backend.write_checkpoint(session, new)
+
+    def get_checkpoint(self, id: Id) -> Checkpoint:
+        """The checkpoint with its state. CorruptStateError, naming it, where the stored bytes are damaged."""
+        return self._backend.get_checkpoint(to_id(id, "id"))
+
+    def get_active_checkpoint(self, session_id: Id) -> Checkpoint:
+        """The checkpoint that the session resumes from."""
+        checkpoint = self.get_session(session_id).active_checkpoint
+        if checkpoint is None:
+            raise NotFoundError("No active checkpoint")
+        return checkpoint
+
+    def get_messages(self, checkpoint_id: Id, *, start: int | None = None, stop: int | None = None) -> list[Message]:
+        """The messages from `start` to `stop`, as a Python slice has it, negative ones too. Nothing else is read."""
+        id = to_id(checkpoint_id, "checkpoint_id")
+        bodies = self._backend.get_messages(
+            id, checks.optional_index(start, "start"), checks.optional_index(stop, "stop")
+        )
+        return decode_messages(bodies, id)
+
+    def diff(self, checkpoint_a: Id, checkpoint_b: Id) -> Diff:
+        """How two checkpoints differ, of one session or of two."""
+        a, b = to_id(checkpoint_a, "checkpoint_a"), to_id(checkpoint_b, "checkpoint_b")
+        state_a, state_b = self.get_checkpoint(a).state, self.get_checkpoint(b).state
+        common = _common_prefix(state_a.raw.bodies, state_b.raw.bodies)
+        descent_of_b = set(self._backend.get_descent(b))
+        return Diff(
+            checkpoint_a=a,
+            checkpoint_b=b,
+            common=common,
+            only_a=state_a.messages[common:],
+            only_b=state_b.messages[common:],
+            ancestor_id=next((id for id in self._backend.get_descent(a) if id in descent_of_b), None),
+            metadata_a=state_a.metadata,
+            metadata_b=state_b.metadata,
+            metadata_changed=state_a.raw.metadata != state_b.raw.metadata,
+        )
+
+    def _remember(
+        self,
+        checkpoint: Checkpoint,
+        packed: bytes,
+        parent: Conversation | None,
+        prefix: Prefix | None,
+        bodies: list[bytes],
+    ) -> None:
+        """Remember a conversation that is `prefix` of its parent's, and then `bodies`."""
+        messages, hashes, chain = decode_messages(bodies), [content_hash(body) for body in bodies], EMPTY_CHAIN
+        if parent is not None and prefix is not None:
+            messages = [*parent.messages[: prefix.count], *messages]
+            chain, hashes = prefix.chain, [*parent.hashes[: prefix.count], *hashes]
+        conversation = Conversation(packed, messages, hashes, extend_chain(chain, bodies))
+        self._written.remember(checkpoint.id, conversation, checkpoint.parent_id)
+
+    def _new_checkpoint(
+        self,
+        bodies: list[bytes],
+        metadata: Any,
+        parent: Place | None,
+        label: str | None,
+        attachments: Mapping[str, bytes | Same] | None,
+        id: Id | None,
+        if_active: Id | None,
+        created_at: datetime | None,
+        *,
+        full: bool,
+        prefix: Prefix | None = None,
+    ) -> NewCheckpoint:
+        return NewCheckpoint(
+            id=new_id() if id is None else to_id(id, "id"),
+            bodies=bodies,
+            full=full,
+            prefix=prefix,
+            parent=parent,
+            metadata=KEEP if metadata is KEEP else encode_metadata(metadata),
+            label=None if label is None else checks.label(label),
+            attachments=checks.attachments(attachments, "attachments", may_be_same=True) if attachments else (),
+            if_active=None if if_active is None else to_id(if_active, "if_active"),
+            created_at=None if created_at is None else to_micros(created_at),
+            now=self._clock(),
+            fingerprint=None,
+        )
+
+
+def _fingerprinted(operation: str, session: UUID, chain: bytes, new: NewCheckpoint) -> NewCheckpoint:
+    """`new` with the fingerprint of the call that asked for it; `chain` is that of the messages given."""
+    parts = (operation, session, chain, _spelled(new.metadata), _spelled(new.parent), new.label)
+    attached = [[_spelled_attachment(item) for item in new.attachments]] if new.attachments else []
+    return msgspec.structs.replace(new, fingerprint=fingerprint(*parts, *attached))
+
+
+def _spelled(value: Any) -> Any:
+    """A value for a fingerprint, in which KEEP, ACTIVE and a label are no text or id that a caller could give."""
+    if isinstance(value, Label):
+        return ["LABEL", value.name]
+    return [value.name] if value is KEEP or value is ACTIVE else value
+
+
+def _spelled_attachment(item: NewAttachment) -> list[Any]:
+    data = [item.data.name] if item.data is SAME else content_hash(item.data)
+    return [item.name, data, item.content_type]
+
+
+def _common_prefix(a: list[bytes], b: list[bytes]) -> int:
+    for index, (left, right) in enumerate(zip(a, b, strict=False)):
+        if left != right:
+            return index
+    return min(len(a), len(b))
