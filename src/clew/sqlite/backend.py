@@ -171,6 +171,7 @@ class SQLiteBackend(Backend):
 
     def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
         self._check_open()
+        path = os.path.abspath(os.path.expanduser(path))
         backups.check_target(path, self._engine.path, overwrite=overwrite)
         partial = backups.partial_path(path)
         try:

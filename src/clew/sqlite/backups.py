@@ -73,7 +73,7 @@ def put_in_place(partial: str, path: str, *, overwrite: bool) -> None:
 def discard(partial: str) -> None:
     """Remove what there is of a copy that did not become whole."""
     for suffix in ("", *_BESIDE, "-lock"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it is not there, or its directory is not
             os.unlink(partial + suffix)
 
 

@@ -1,5 +1,6 @@
 """Content of a family: JSON text and bytes, kept once, however often they are referred to."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import apsw
 
 from clew.errors import CorruptStateError
 from clew.hashing import content_hash
-from clew.sqlite.queries import execute, fetch_all, fetch_one
+from clew.sqlite.queries import execute, execute_many, fetch_all, fetch_one
 
 
 class Content(NamedTuple):
@@ -27,6 +28,22 @@ def store_bytes(connection: apsw.Connection, family: int, data: bytes) -> Conten
     """Bytes that need not be text, in the family."""
     digest = content_hash(data)
     return Content(store_content(connection, family, data, digest, is_text=False), digest)
+
+
+def store_messages(
+    connection: apsw.Connection, family: int, bodies: Sequence[bytes], digests: Sequence[bytes]
+) -> Sequence[int]:
+    """The key of each message, written only where the family does not have it.
+
+    Nearly always all are new: then they are written in one go, and their keys follow each other.
+    """
+    before = connection.total_changes()
+    rows = [(family, digest, 0, body) for body, digest in zip(bodies, digests, strict=True)]
+    execute_many(connection, "insert_content", rows)
+    if connection.total_changes() - before == len(rows):
+        last = connection.last_insert_rowid()
+        return range(last - len(rows) + 1, last + 1)
+    return [store_content(connection, family, body, digest) for _, digest, _, body in rows]
 
 
 def store_content(connection: apsw.Connection, family: int, body: bytes, digest: bytes, *, is_text: bool = True) -> int:

@@ -6,6 +6,7 @@ entry is read once, however many checkpoints and branches share it.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import UUID
 
 import apsw
@@ -48,7 +49,14 @@ class FamilyCheck:
         try:
             part()
         except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError, CorruptStateError) as error:
-            self._tell("unreadable", f"a part of family {self._family} cannot be read: {error}")
+            for session in self._session_ids():
+                self._tell("unreadable", f"a part of session {session} cannot be read: {error}", session)
+
+    def _session_ids(self) -> list[UUID | None]:
+        """Whose family it is; None where even that cannot be read."""
+        with suppress(apsw.CorruptError):
+            return [UUID(bytes=id) for (id,) in self._all("session_ids_of_family")] or [None]
+        return [None]
 
     def _tell(
         self,

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -86,3 +86,8 @@ def execute(connection: apsw.Connection, name: str, parameters: dict[str, Any]) 
     """Run a statement that returns no rows."""
     query = SQL[name]
     connection.execute(query.text, query.pick(parameters))
+
+
+def execute_many(connection: apsw.Connection, name: str, rows: Iterable[Row]) -> None:
+    """Run a statement that returns no rows once for each row of values, which are in the order of its parameters."""
+    connection.executemany(SQL[name].text, rows)

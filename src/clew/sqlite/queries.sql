@@ -562,6 +562,10 @@ FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
 WHERE s.family = :family
 ORDER BY s.key;
 
+-- name: session_ids_of_family
+-- The ids of the sessions of a family.
+SELECT id FROM session WHERE family = :family ORDER BY key;
+
 -- name: content_of_family
 -- All content of a family.
 SELECT key, hash, CAST(body AS BLOB) FROM content WHERE family = :family;

@@ -14,8 +14,8 @@ import msgspec
 
 from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain
-from clew.sqlite.content import checked, store_content
-from clew.sqlite.queries import execute, iterate
+from clew.sqlite.content import checked, store_messages
+from clew.sqlite.queries import execute, execute_many, iterate
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -59,9 +59,10 @@ def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequ
     if timeline is None or not point.is_end:
         timeline = _branch(connection, owner, point)
     digests = [content_hash(body) for body in bodies]
-    for position, (body, digest) in enumerate(zip(bodies, digests, strict=True), point.length):
-        content = store_content(connection, owner.family, body, digest)
-        execute(connection, "insert_entry", {"timeline": timeline, "position": position, "content": content})
+    keys = store_messages(connection, owner.family, bodies, digests)
+    execute_many(
+        connection, "insert_entry", [(timeline, position, key) for position, key in enumerate(keys, point.length)]
+    )
     return Point(timeline, point.length + len(bodies), link_chain(point.chain, digests), is_end=True)
 
 

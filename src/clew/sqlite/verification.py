@@ -55,8 +55,14 @@ def _or_finding(read: Read, work: Callable[[apsw.Connection], T]) -> T | Finding
 
 def _integrity(connection: apsw.Connection) -> list[Finding]:
     """SQLite's own check of pages, b-trees, indexes and constraints."""
-    rows = connection.execute("PRAGMA integrity_check").fetchall()
-    return [Finding(kind="file", message=f"SQLite: {text}") for (text,) in rows if text != "ok"]
+    found: list[Finding] = []
+    try:
+        for (text,) in connection.execute("PRAGMA integrity_check"):
+            if text != "ok":
+                found.append(Finding(kind="file", message=f"SQLite: {text}"))
+    except (apsw.CorruptError, apsw.NotADBError) as error:  # too damaged for the check to go on
+        found.append(Finding(kind="file", message=f"SQLite: {error}"))
+    return found
 
 
 def _foreign_keys(connection: apsw.Connection) -> list[Finding]:
