@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # so that this runs as a script and its modules import one another
 
-from bench import layouts, reads, report, writers, writes  # noqa: E402
+from bench import layouts, reads, report, trees, writers, writes  # noqa: E402
 from bench.measure import Lab  # noqa: E402
 from bench.targets import Finding, Table  # noqa: E402
 
@@ -28,9 +28,12 @@ MEASUREMENTS: dict[str, Callable[[Lab], Iterator[Finding]]] = {
     "load": reads.load,
     "tail": reads.tail,
     "branches": writes.branches,
+    "many-branches": trees.many_branches,
+    "attachments": trees.attachments,
     "full-list": writes.full_list,
     "async-writers": writers.async_writers,
     "list": reads.listing,
+    "upkeep": trees.upkeep,
     "layout-writes": layouts.write_times,
     "layout-footprint": layouts.footprint,
     "layout-lists": layouts.lists,

@@ -28,6 +28,7 @@ TARGETS = {
     "branch": Target("branch at any point of 5,000 messages", "an append", 1.5),
     "fork": Target("fork 5,000 messages into a new session", "an append", 1.5),
     "fork append": Target("first append on such a fork", "an append", 1.5),
+    "branch bytes": Target("bytes of each of 1,000 branches from one checkpoint", "of an append", 1.5),
     "full list": Target("create_checkpoint with all of 4,000 messages, 2 new", "encoding that list once", 3.0),
     "async writers": Target("64 concurrent async writers", "1 writer, checkpoints a second", 3.5, at_least=True),
     "list": Target("list_sessions(limit=20) with 100,000 sessions", "with 100", 2.0),
