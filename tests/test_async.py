@@ -3,9 +3,12 @@
 import asyncio
 import inspect
 import threading
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import apsw
 import pytest
 
 import clew
@@ -91,6 +94,20 @@ def test_one_store_serves_two_event_loops(tmp_path: Path) -> None:
         assert store.list_sessions().total == 2
 
 
+Write = Callable[[clew.AsyncStore, UUID, UUID, UUID, str], Coroutine[Any, Any, Any]]
+
+WRITES: dict[str, Write] = {
+    "attach": lambda store, session, *_: store.attach(session, {"a": b"bytes", "b": bytes(300_000)}),
+    "copy": lambda store, session, _root, _step, name: store.copy_session(session, source="copy", source_id=name),
+    "delete": lambda store, session, root, *_: store.delete_checkpoints(session, [root]),
+    "fork": lambda store, session, *_: store.fork_session(session),
+    "label": lambda store, _session, _root, step, _: store.set_label(step, "here"),
+    "purge": lambda store, session, *_: store.purge_session(session),
+    "rewind": lambda store, session, root, *_: store.set_active_checkpoint(session, root),
+    "update": lambda store, session, *_: store.update_session(session, title="changed", metadata={"k": 1}),
+}
+
+
 class TestCancelling:
     def test_a_write_that_has_begun_is_carried_out(self, tmp_path: Path) -> None:
         async def main() -> None:
@@ -136,6 +153,28 @@ class TestCancelling:
                 assert found[::2] == found[1::2]
                 assert len(set(found)) * 2 == len(found)
                 assert store.list_checkpoints(session.id).total == len(found) // 2 + 1
+                assert list(store.verify()) == []
+                assert store.append(session.id, [{"n": -1}]).session_id == session.id
+
+        asyncio.run(main())
+
+    @pytest.mark.parametrize("name", ["attach", "copy", "delete", "fork", "label", "purge", "rewind", "update"])
+    def test_every_kind_of_write_cancelled_at_any_moment_is_done_or_not_begun(self, tmp_path: Path, name: str) -> None:
+        async def main() -> None:
+            async with clew.open_async(tmp_path / "store.db", durability="normal") as store:
+                for moment in range(12):
+                    session = await store.create_session(str(moment), messages=[{"n": 1}])
+                    assert session.active_checkpoint is not None
+                    step = await store.append(session.id, [{"n": 2}])
+                    task = asyncio.ensure_future(
+                        WRITES[name](store, session.id, session.active_checkpoint.id, step.id, str(moment))
+                    )
+                    for _ in range(moment):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                    await asyncio.wait([task])
+                    assert [item async for item in store.verify()] == []
+                    assert (await store.create_session("usable")).title == "usable"
 
         asyncio.run(main())
 
@@ -172,5 +211,25 @@ def test_waiting_for_a_locked_store_does_not_block_the_loop(tmp_path: Path) -> N
             release.set()
             await task
             holder.join()
+
+    asyncio.run(main())
+
+
+def test_findings_come_one_by_one_and_may_be_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with clew.open(path) as plain:
+        for number in range(3):
+            plain.create_session(str(number), messages=[{"n": number}])
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE content SET body = '{}'")
+    connection.close()
+
+    async def main() -> None:
+        async with clew.open_async(path) as store:
+            assert len([finding async for finding in store.verify()]) == 3
+            async for finding in store.verify():
+                assert finding.kind == "message"
+                break
+            assert (await store.list_sessions()).total == 3
 
     asyncio.run(main())

@@ -1,8 +1,8 @@
 """Write a store with the schema of this release, and what it holds, for the tests that read old files.
 
-Run once for each release that changes the schema: ``python tools/freeze_schema.py`` writes ``tests/data/schema-NNNN.db``
-and ``schema-NNNN.json`` beside it. They are committed and never written again: `tests/sqlite/test_old_files.py` opens
-every one of them for ever.
+Run once for each release that changes the schema: ``python tools/freeze_schema.py`` writes ``schema-NNNN.db`` into
+``tests/data``, and ``schema-NNNN.json`` beside it. They are committed and never written again:
+`tests/sqlite/test_old_files.py` opens every one of them for ever.
 """
 
 import json

@@ -158,7 +158,8 @@ class FamilyCheck:
 
     def _sessions(self) -> None:
         sessions = self._all("sessions_of_family")
-        if not sessions:
+        # A family that is all gone was purged since the families were listed.
+        if not sessions and self._all("anything_of_family"):
             self._tell("family", f"family {self._family} has content or timelines, and no session")
         for columns in sessions:
             row = SessionRow(*columns[:SESSION_COLUMNS])

@@ -566,6 +566,10 @@ ORDER BY s.key;
 -- The ids of the sessions of a family.
 SELECT id FROM session WHERE family = :family ORDER BY key;
 
+-- name: anything_of_family
+-- Whether a family has content or timelines.
+SELECT 1 FROM content WHERE family = :family UNION ALL SELECT 1 FROM timeline WHERE family = :family LIMIT 1;
+
 -- name: content_of_family
 -- All content of a family.
 SELECT key, hash, CAST(body AS BLOB) FROM content WHERE family = :family;
