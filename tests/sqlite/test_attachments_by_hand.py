@@ -5,24 +5,13 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.sqlite.conftest import Query
 
 import clew
 from clew import limits
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-def query(path: Path, sql: str) -> list[tuple[object, ...]]:
-    connection = apsw.Connection(str(path))
-    found = connection.execute(sql).fetchall()
-    connection.close()
-    return found
-
-
-def test_the_same_content_on_a_thousand_checkpoints_is_stored_once(path: Path) -> None:
+def test_the_same_content_on_a_thousand_checkpoints_is_stored_once(path: Path, query: Query) -> None:
     image = os.urandom(50_000)
     with clew.open(path, durability="normal") as store:
         session = store.create_session("one")
@@ -30,12 +19,12 @@ def test_the_same_content_on_a_thousand_checkpoints_is_stored_once(path: Path) -
         for n in range(1_000):
             store.append(session.id, [], attachments={"image": image if n % 2 else clew.SAME})
         assert list(store.verify()) == []
-    assert query(path, "SELECT count(*) FROM content") == [(1,)]
-    assert query(path, "SELECT count(*) FROM attachment") == [(1_001,)]
+    assert query("SELECT count(*) FROM content") == [(1,)]
+    assert query("SELECT count(*) FROM attachment") == [(1_001,)]
     assert path.stat().st_size < 500_000
 
 
-def test_a_growing_file_shares_all_pieces_but_the_last(path: Path) -> None:
+def test_a_growing_file_shares_all_pieces_but_the_last(path: Path, query: Query) -> None:
     log = os.urandom(3 * limits.ATTACHMENT_CHUNK_BYTES + 100)
     with clew.open(path) as store:
         session = store.create_session("one")
@@ -44,10 +33,10 @@ def test_a_growing_file_shares_all_pieces_but_the_last(path: Path) -> None:
         assert session.active_checkpoint is not None
         assert store.get_attachment(session.active_checkpoint.id, "log") == log
     # Three whole pieces, two last ones, and three lists of hashes.
-    assert query(path, "SELECT count(*) FROM content") == [(3 + 2 + 3,)]
+    assert query("SELECT count(*) FROM content") == [(3 + 2 + 3,)]
 
 
-def test_bytes_that_are_the_text_of_a_message_are_kept_apart_from_it(path: Path) -> None:
+def test_bytes_that_are_the_text_of_a_message_are_kept_apart_from_it(path: Path, query: Query) -> None:
     """The views read messages as JSON text, which bytes are not."""
     with clew.open(path) as store:
         session = store.create_session("one")
@@ -57,18 +46,18 @@ def test_bytes_that_are_the_text_of_a_message_are_kept_apart_from_it(path: Path)
         assert store.get_attachment(first.id, "a") == b'{"role":"user"}'
         assert store.get_attachment(second.id, "a") == b'{"role":"tool"}'
         assert store.get_messages(second.id) == [{"role": "user"}, {"role": "tool"}]
-    assert query(path, "SELECT role FROM messages ORDER BY position") == [("user",), ("tool",)]
-    assert query(path, "SELECT typeof(body) FROM content ORDER BY 1") == [("blob",), ("blob",), ("text",), ("text",)]
+    assert query("SELECT role FROM messages ORDER BY position") == [("user",), ("tool",)]
+    assert query("SELECT typeof(body) FROM content ORDER BY 1") == [("blob",), ("blob",), ("text",), ("text",)]
 
 
-def test_the_view_of_attachments_can_be_read_by_hand(path: Path) -> None:
+def test_the_view_of_attachments_can_be_read_by_hand(path: Path, query: Query) -> None:
     with clew.open(path) as store:
         session = store.create_session("one")
         step = store.append(session.id, [], attachments={"a.png": clew.Attachment(b"123", "image/png")})
-    assert query(path, "SELECT * FROM attachments") == [(str(step.id), "a.png", "image/png", 3)]
+    assert query("SELECT * FROM attachments") == [(str(step.id), "a.png", "image/png", 3)]
 
 
-def test_deleting_checkpoints_frees_what_nothing_reaches_any_more(path: Path) -> None:
+def test_deleting_checkpoints_frees_what_nothing_reaches_any_more(path: Path, query: Query) -> None:
     with clew.open(path) as store:
         session = store.create_session("one", messages=[{"n": 0}])
         shared = store.append(session.id, [{"n": 1}], attachments={"shared": b"s" * 600_000, "own": b"own"})
@@ -77,15 +66,15 @@ def test_deleting_checkpoints_frees_what_nothing_reaches_any_more(path: Path) ->
         store.delete_checkpoints(session.id, [shared.id, alone.id])
         assert list(store.verify()) == []
         assert [item.message_count for item in store.list_checkpoints(session.id)] == [1, 3]
-    assert query(path, "SELECT count(*) FROM attachment") == [(1,)]
-    assert query(path, "SELECT body FROM content WHERE typeof(body) = 'text' ORDER BY 1") == [
+    assert query("SELECT count(*) FROM attachment") == [(1,)]
+    assert query("SELECT body FROM content WHERE typeof(body) = 'text' ORDER BY 1") == [
         ('{"n":0}',),
         ('{"n":1}',),
         ('{"n":3}',),
     ]
     # The list of hashes of what is shared, and its two distinct pieces: the first two are alike.
-    assert query(path, "SELECT count(*) FROM content WHERE typeof(body) = 'blob'") == [(3,)]
-    assert query(path, "SELECT count(*) FROM timeline") == [(2,)]
+    assert query("SELECT count(*) FROM content WHERE typeof(body) = 'blob'") == [(3,)]
+    assert query("SELECT count(*) FROM timeline") == [(2,)]
 
 
 def test_a_slice_reads_only_the_pieces_it_touches(path: Path) -> None:

@@ -11,11 +11,6 @@ from clew.testing.contract.base import contents
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return tmp_path / "copies" / "copy.db"
 

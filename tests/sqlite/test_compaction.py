@@ -4,23 +4,12 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.sqlite.conftest import Query
 
 import clew
 from clew.testing.contract.base import contents
 
 BIG = "x" * 2_000
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-def query(path: Path, sql: str) -> list[tuple[object, ...]]:
-    connection = apsw.Connection(str(path))
-    found = connection.execute(sql).fetchall()
-    connection.close()
-    return found
 
 
 def test_compacting_gives_back_the_space_of_what_was_purged(path: Path) -> None:
@@ -37,7 +26,7 @@ def test_compacting_gives_back_the_space_of_what_was_purged(path: Path) -> None:
         assert store.append(kept.id, [{"n": 50}]).session_id == kept.id
 
 
-def test_compacting_removes_what_was_replaced_and_nothing_else(path: Path) -> None:
+def test_compacting_removes_what_was_replaced_and_nothing_else(path: Path, query: Query) -> None:
     with clew.open(path) as store:
         session = store.create_session("one", messages=[{"n": 1}], session_metadata={"old": 1})
         store.update_session(session.id, metadata={"new": 1})
@@ -49,9 +38,9 @@ def test_compacting_removes_what_was_replaced_and_nothing_else(path: Path) -> No
         assert store.get_session(session.id).metadata == {"new": 1}
         step = store.append(session.id, [], label="later")
         assert store.get_attachments(step.id)[step.id] == {"w": b"waits"}
-    kept = query(path, "SELECT CAST(body AS BLOB) FROM content ORDER BY 1")
+    kept = query("SELECT CAST(body AS BLOB) FROM content ORDER BY 1")
     assert kept == [(b"kept",), (b"new",), (b"waits",), (b'{"n":1}',), (b'{"new":1}',)]
-    assert query(path, "SELECT count(*) FROM chunk") == [(0,)]
+    assert query("SELECT count(*) FROM chunk") == [(0,)]
 
 
 def test_a_reader_goes_on_while_the_store_is_compacted_and_is_named_afterwards(path: Path) -> None:

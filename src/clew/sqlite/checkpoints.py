@@ -7,14 +7,14 @@ from uuid import UUID
 import apsw
 import msgspec
 
-from clew.backend import NewCheckpoint, StalePrefixError, checkpoint_not_found, id_taken, label_not_found, label_taken
+from clew.backend import NewCheckpoint, StalePrefixError, checkpoint_not_found, id_taken, label_taken
 from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, extend_chain
 from clew.model import KEEP, Checkpoint, State, StoredState
 from clew.sqlite import rows
 from clew.sqlite.attachments import attach_to_new
 from clew.sqlite.content import Content, read_content, store_json
-from clew.sqlite.heads import Head, Node, check_if_active, find_node, move_tip, read_head
+from clew.sqlite.heads import Head, Node, check_if_active, find_node, label_holder, labelled, move_tip, read_head
 from clew.sqlite.queries import Row, execute, fetch_one
 from clew.sqlite.rows import CheckpointRow
 from clew.sqlite.timelines import EMPTY, Point, beginning, common_prefix, extend, read, read_slice
@@ -34,7 +34,7 @@ def write_checkpoint(
     check_if_active(head, new.if_active)
     parent = None if new.parent is None else find_node(connection, head, new.parent)
     if new.label is not None:
-        check_label(connection, head.owner.session, new.label)
+        check_label(connection, head, new.label)
     created_at = max(new.now, head.tip.updated_at) if new.created_at is None else new.created_at
     point, brought = _place(connection, head, parent, new)
     row = new_row(
@@ -122,11 +122,7 @@ def load_checkpoint(connection: apsw.Connection, checkpoint_id: UUID, deferred: 
 
 def load_labelled(connection: apsw.Connection, session_id: UUID, label: str) -> Checkpoint:
     """The checkpoint of a session that has a label."""
-    row = fetch_one(connection, "checkpoint_by_label", {"id": session_id.bytes, "label": label})
-    if row is None:
-        read_head(connection, session_id)
-        raise label_not_found(label)
-    return checkpoint_from_row(connection, row, None)
+    return load_checkpoint(connection, labelled(connection, read_head(connection, session_id), label))
 
 
 def read_row(connection: apsw.Connection, checkpoint_id: UUID) -> Row:
@@ -156,9 +152,9 @@ def load_slice(connection: apsw.Connection, checkpoint_id: UUID, start: int | No
     return read_slice(connection, Point(row.timeline, row.length, row.chain), first, beyond, checkpoint_id)
 
 
-def check_label(connection: apsw.Connection, session: int, label: str) -> None:
+def check_label(connection: apsw.Connection, head: Head, label: str) -> None:
     """ConflictError where a checkpoint of the session has the label."""
-    if fetch_one(connection, "label_holder", {"session": session, "label": label}):
+    if label_holder(connection, head, label) is not None:
         raise label_taken(label)
 
 

@@ -96,15 +96,25 @@ def find_node(connection: apsw.Connection, head: Head, place: Place) -> Node | N
     """A checkpoint of the session, or its active one (None where it has none); NotFoundError for any other."""
     if place is ACTIVE:
         return head.active()
-    if isinstance(place, Label):
-        row = fetch_one(connection, "labelled_in_session", {"session": head.owner.session, "label": place.name})
-        if row is None:
-            raise label_not_found(place.name)
-    else:
-        row = fetch_one(connection, "checkpoint_in_session", {"session": head.owner.session, "id": place.bytes})
-        if row is None:
-            raise checkpoint_not_found(place)
+    id = labelled(connection, head, place.name) if isinstance(place, Label) else place
+    row = fetch_one(connection, "checkpoint_in_session", {"session": head.owner.session, "id": id.bytes})
+    if row is None:
+        raise checkpoint_not_found(id)
     return _node(row)
+
+
+def labelled(connection: apsw.Connection, head: Head, label: str) -> UUID:
+    """The checkpoint of the session that has a label; NotFoundError where none has it."""
+    id = label_holder(connection, head, label)
+    if id is None:
+        raise label_not_found(label)
+    return id
+
+
+def label_holder(connection: apsw.Connection, head: Head, label: str) -> UUID | None:
+    """The same, None where none has it."""
+    row = fetch_one(connection, "label_holder", {"session": head.owner.session, "label": label})
+    return None if row is None else UUID(bytes=row[0])
 
 
 def move_tip(connection: apsw.Connection, head: Head, tip: Tip, now: int) -> Head:

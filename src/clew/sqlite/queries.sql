@@ -145,18 +145,6 @@ LEFT JOIN content AS m ON m.key = c.metadata
 LEFT JOIN timeline AS t ON t.key = c.timeline
 WHERE c.id = :id AND c.session = :session;
 
--- name: labelled_in_session
--- The same by its label.
-SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal,
-    t.session = c.session AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
-FROM checkpoint AS c
-JOIN session AS s ON s.key = c.session
-LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
-LEFT JOIN content AS m ON m.key = c.metadata
-LEFT JOIN timeline AS t ON t.key = c.timeline
-WHERE c.session = :session AND c.label = :label;
-
 -- name: checkpoint_claim
 -- Which session holds a checkpoint id, and the fingerprint of the call that wrote it.
 SELECT session, fingerprint FROM checkpoint WHERE id = :id;
@@ -178,16 +166,6 @@ LEFT JOIN session AS s ON s.key = c.session
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
 LEFT JOIN content AS m ON m.key = c.metadata
 WHERE c.id = :id;
-
--- name: checkpoint_by_label
--- The checkpoint that has a label in a session.
-SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal
-FROM session AS s
-JOIN checkpoint AS c ON c.session = s.key AND c.label = :label
-LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
-LEFT JOIN content AS m ON m.key = c.metadata
-WHERE s.id = :id;
 
 -- name: checkpoints_of_session
 -- Every checkpoint of a session, with its parent, oldest first.

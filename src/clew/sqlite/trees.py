@@ -21,7 +21,7 @@ from clew.model import CheckpointSummary, Page, Session
 from clew.sqlite import rows
 from clew.sqlite.attachments import load_readable, take_waiting, touch
 from clew.sqlite.checkpoints import Deferred, check_label, read_row
-from clew.sqlite.heads import Head, check_revision, move_tip, read_head
+from clew.sqlite.heads import Head, check_revision, label_holder, move_tip, read_head
 from clew.sqlite.purge import collect_family
 from clew.sqlite.queries import MAX_ROWS, Row, execute, fetch_all, fetch_one
 from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow
@@ -186,7 +186,7 @@ def set_label(
         if label is not None:
             if move:
                 _take_label(connection, head, label, now)
-            check_label(connection, head.owner.session, label)
+            check_label(connection, head, label)
         row = touch(connection, head, row._replace(label=wanted), now)
         if label is not None:
             take_waiting(connection, head, row, label)
@@ -195,9 +195,9 @@ def set_label(
 
 
 def _take_label(connection: apsw.Connection, head: Head, label: str, now: int) -> None:
-    holder = fetch_one(connection, "label_holder", {"session": head.owner.session, "label": label})
+    holder = label_holder(connection, head, label)
     if holder is not None:
-        row = CheckpointRow(*read_row(connection, UUID(bytes=holder[0]))).check()
+        row = CheckpointRow(*read_row(connection, holder)).check()
         touch(connection, head, row._replace(label=None), now)
 
 
