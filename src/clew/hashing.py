@@ -47,4 +47,5 @@ def row_seal(values: tuple[object, ...]) -> int:
 
     Kept beside the row, so that a changed bit in it is an error and not another title, parent or time.
     """
-    return _signed(_row_digest(_pack(values)))[0]
+    seal: int = _signed(_row_digest(_pack(values)))[0]
+    return seal

@@ -63,6 +63,7 @@ def session_summary(value: SessionSummary) -> dict[str, Any]:
         "last_message_at": None if value.last_message_at is None else to_rfc3339(value.last_message_at),
         **_origin(value),
         "checkpoint_count": value.checkpoint_count,
+        "damage": value.damage,
     }
 
 
@@ -121,6 +122,7 @@ def checkpoint_summary(value: CheckpointSummary) -> dict[str, Any]:
         "created_at": to_rfc3339(value.created_at),
         "updated_at": to_rfc3339(value.updated_at),
         "label": value.label,
+        "damage": value.damage,
     }
 
 
@@ -128,7 +130,7 @@ def checkpoint_in_tree(
     value: CheckpointSummary, *, active: bool, added: int, preview: str | None, damage: str | None
 ) -> dict[str, Any]:
     """A checkpoint in the tree of its session; `added` is by how many messages it is longer than its parent."""
-    return {**checkpoint_summary(value), "active": active, "added": added, "preview": preview, "damage": damage}
+    return {**checkpoint_summary(value), "damage": damage, "active": active, "added": added, "preview": preview}
 
 
 def diff(value: Diff) -> dict[str, Any]:

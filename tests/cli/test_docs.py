@@ -81,6 +81,41 @@ def test_the_json_that_is_shown_has_the_keys_that_are_printed(command, name):
         assert list(shown["sessions"][0]) == list(printed["sessions"][0])
 
 
+def keys_of(value):
+    """Every key of a JSON document, without those of the messages and metadata that users give."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(keys_of(item) for key, item in value.items() if key not in ("backend", "sessions")))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "tree ID", "diff ID: ID:", "label ID", "label ID active", "attach ID file", "attachments ID",
+        "attachments ID file -o out", "verify", "backup copy", "compact", "prune --keep-checkpoints 1",
+        "prune --keep-last 9 --apply --yes",
+    ],
+)  # fmt: skip
+def test_a_section_names_every_key_of_the_json_of_its_command(command, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    session = command.create()
+    with command.open() as store:
+        store.append(session.id, [], label="x", attachments={"file": b"x"})
+        store.append(session.id, [], label="y")
+        store.append(session.id, [], attachments={"file": b"x"})
+    name, *rest = arguments.replace("ID", str(session.id)).split()
+    told = command.json(name, *rest)
+    section = SECTIONS[f"clew {name}"]
+    if name == "label":
+        section += SECTIONS["clew append"]  # where the keys of a checkpoint are
+    if name == "attach":
+        section += SECTIONS["clew attachments"]
+    assert keys_of(told) <= set(re.findall(r"`(\w+)`", section))
+
+
 def test_every_exit_code_and_error_code_is_explained():
     from clew.cli import errors
     from clew.errors import StorageError

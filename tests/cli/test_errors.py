@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+from uuid import UUID
 
 import click
 import pytest
@@ -15,6 +16,8 @@ import clew
 from clew.cli import errors, output
 from clew.cli.app import Root, cli
 from clew.errors import StorageError
+
+ID = UUID("abcd1234-0000-4000-8000-000000000001")
 
 
 def kinds(error=StorageError):
@@ -122,7 +125,22 @@ def test_version_and_help_succeed(arguments):
 
 
 @pytest.mark.parametrize(
-    "name", ["show abcd", "append abcd", "rename abcd x", "delete abcd", "restore abcd", "purge abcd"]
+    "name",
+    [
+        "show abcd",
+        "append abcd",
+        "rename abcd x",
+        "delete abcd",
+        "restore abcd",
+        "purge abcd",
+        "tree abcd",
+        "fork abcd",
+        "rewind abcd --turns 1",
+        "label abcd",
+        "attach abcd x",
+        "attachments abcd",
+        "diff abcd abcd",
+    ],
 )
 def test_what_can_be_refused_without_a_store_does_not_make_one(command, name):
     command_name, _, *rest = shlex.split(name)
@@ -213,13 +231,17 @@ WORDS = st.one_of(
     st.text(max_size=20),
     st.sampled_from([
         "--json", "--limit", "--offset", "--role", "--search", "--status", "--cursor", "--checkpoint", "--if-active",
-        "--label", "--cwd", "--messages", "--source", "--source-id", "--to", "--discard", "--yes", "--", "-", "0", "1",
-        "99999999999999999999", "abcd1234", "user", "ACTIVE", "\x1b[31m", "\udcff", "\0", "é" * 30,
+        "--label", "--turns", "--move", "--delete", "--name", "--type", "--replace", "--output", "-o", "--force",
+        "--no-verify", "--deleted-longer-than", "--keep-last", "--keep-checkpoints", "--apply", "--metadata", "--title",
+        "--cwd", "--messages", "--source", "--source-id", "--to", "--discard", "--yes", "--", "-", "0", "1", "k=1",
+        "0d", "99999999999999999999", "abcd1234", "abcd:x", "active", "user", "ACTIVE", "\x1b[31m", "\udcff", "\0",
+        "é" * 30,
     ]),
 )  # fmt: skip
 NAMES = st.sampled_from([
     "list", "show", "new", "append", "rename", "delete", "restore", "purge", "info", "migrate", "migrate status",
-    "migrate up", "migrate rollback", "import", "import messages", "import stakpak",
+    "migrate up", "migrate rollback", "import", "import messages", "import stakpak", "tree", "diff", "fork", "rewind",
+    "label", "attach", "attachments", "verify", "backup", "prune", "compact",
 ])  # fmt: skip
 
 
@@ -238,6 +260,38 @@ def test_no_argument_and_no_input_ends_in_a_traceback(tmp_path, monkeypatch, nam
     assert "Internal error" not in result.stderr
     assert "Traceback" not in result.output
     assert (result.exit_code == 0) == (result.stderr == "")
+    assert not set(result.stdout + result.stderr) & {"\x1b", "\x00", "\x9b", "\x7f", "\r"}
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """A store with something in it: a session `abcd1234…` with branches, a label, an attachment, and one of another."""
+    path = tmp_path / "filled.db"
+    with clew.open(path) as store:
+        store.create_session("\x1b[2J", messages=texts(2), id=ID, checkpoint_id=UUID(int=ID.int + 1))
+        store.append(ID, texts(1), label="x", attachments={"x": b"1"}, metadata={"k": 1})
+        store.append(ID, texts(1), parent_id=UUID(int=ID.int + 1))
+        store.delete_session(store.fork_session(ID, checkpoint_id=clew.Label("x")).id)
+    return path
+
+
+@settings(
+    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(name=NAMES, first=st.sampled_from(["abcd1234", "abcd:x", "x", "--json", "0"]), words=st.lists(WORDS, max_size=4))
+@example(name="rewind", first="abcd1234", words=["--turns", "1"])
+@example(name="attachments", first="abcd1234", words=["x", "--label", "x", "--output", "-"])
+@example(name="prune", first="--apply", words=["--keep-last", "0"])
+def test_no_argument_ends_in_a_traceback_where_there_is_something(filled, tmp_path, monkeypatch, name, first, words):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "copy.db"
+    path.write_bytes(filled.read_bytes())
+    arguments = ["--store", str(path), *name.split(), first, *words]
+    result = CliRunner().invoke(cli, arguments, input="y\n")
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert result.exit_code in (0, 1, 2)
+    assert "Internal error" not in result.stderr
+    assert "Traceback" not in result.output
     assert not set(result.stdout + result.stderr) & {"\x1b", "\x00", "\x9b", "\x7f", "\r"}
 
 

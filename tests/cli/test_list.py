@@ -1,6 +1,8 @@
 """The promises of `clew list`."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from tests.cli.support import minute, texts
@@ -79,6 +81,34 @@ class TestFilters:
         assert titles(command, "--cwd", "./x/../repo") == ["here"]
         assert titles(command, "--cwd", tmp_path / "repo") == ["here"]
 
+    def test_metadata_narrows_the_list_and_its_values_are_json_or_else_text(self, command):
+        command.create("number", session_metadata={"n": 1, "run": "nightly"})
+        command.create("text", session_metadata={"n": "1", "run": "nightly"})
+        command.create("object", session_metadata={"n": {"a": [True]}, "a=b": ""})
+        command.create("none")
+        assert titles(command, "--metadata", "n=1") == ["number"]
+        assert titles(command, "--metadata", 'n="1"') == ["text"]
+        assert titles(command, "--metadata", 'n={"a": [true]}') == ["object"]
+        assert set(titles(command, "--metadata", "run=nightly")) == {"number", "text"}
+        assert titles(command, "--metadata", "run=nightly", "--metadata", "n=1") == ["number"]
+        assert titles(command, "--metadata", "a=b=") == []
+        assert titles(command, "--metadata", "missing=") == []
+        listed = command.json("list", "--metadata", "run=nightly")
+        assert (listed["total"], len(listed["sessions"])) == (None, 2)
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            (("n",), "invalid metadata 'n': expected KEY=VALUE"),
+            (("",), "invalid metadata '': expected KEY=VALUE"),
+            (("n=1", "n=2"), "metadata 'n' is given twice, and has one value"),
+        ],
+    )
+    def test_metadata_that_says_no_value_is_refused_before_the_store_is_opened(self, command, given, told):
+        options = [word for text in given for word in ("--metadata", text)]
+        assert command.json_error("list", *options) == (2, "invalid_argument", told)
+        assert not command.path.exists()
+
     def test_limit_and_offset_choose_a_part(self, command):
         for number in range(25):
             command.create(f"s{number}", created_at=minute(number))
@@ -151,6 +181,17 @@ class TestText:
         session = command.create("gone")
         command.output("delete", session.id)
         assert "  [deleted] gone  " in command.lines("list")[3]
+
+    def test_a_session_whose_row_is_damaged_is_marked_and_hides_no_other(self, command):
+        command.create("whole")
+        damaged = command.create("before")
+        with closing(sqlite3.connect(command.path)) as connection, connection:
+            connection.execute("UPDATE session SET title = 'after' WHERE title = 'before'")
+        lines = command.lines("list")[3:]
+        assert sorted(line.split("  ")[1] for line in lines) == ["[damaged] after", "whole"]
+        told = {session["id"]: session["damage"] for session in command.json("list")["sessions"]}
+        assert told.pop(str(damaged.id))
+        assert list(told.values()) == [None]
 
     def test_the_last_activity_is_the_last_message_not_the_last_change(self, command):
         session = command.create(messages=texts(1), created_at=minute(0))

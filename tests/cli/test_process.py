@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,9 +53,18 @@ def test_rich_is_loaded_for_a_terminal_alone(command, session):
 
 
 class TestOutput:
-    @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["show", "ID"], ["show", "ID", "--json"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["list"], ["list", "--json"], ["show", "ID"], ["show", "ID", "--json"], ["tree", "ID"],
+            ["diff", "ID:", "ID:"], ["label", "ID"], ["attachments", "ID"], ["attachments", "ID", "a", "-o", "-"],
+            ["verify"], ["prune", "--keep-last", "0"],
+        ],
+    )  # fmt: skip
     def test_a_reader_that_goes_away_ends_it_silently(self, command, session, arguments):
-        arguments = [str(session) if word == "ID" else word for word in arguments]
+        arguments = [word.replace("ID", str(session)) for word in arguments]
+        with command.open() as store:
+            store.attach(session, {"a": b"x" * 100_000})
         reader, writer = os.pipe()
         os.close(reader)
         ran = run_process(
@@ -155,11 +166,27 @@ class TestTerminal:
         assert "\x1b[2m" in run_in_terminal("--store", command.path, "list").raw
         assert "\x1b" not in run_in_terminal("--store", command.path, "list", env={"TERM": "dumb"}).raw
 
-    def test_stored_control_characters_do_not_reach_it(self, command):
+    def test_stored_control_characters_do_not_reach_it(self, command, tmp_path):
         nasty = "\x1b]0;owned\x07\x9b31m\u202e[bold]\r"
         message = {"role": nasty, "content": nasty, "tool_call_id": nasty}
         session = command.create(nasty, messages=[message], cwd=f"/{nasty}")
-        for arguments in (["list"], ["show", session.id], ["rename", session.id, nasty], ["show", nasty], [nasty]):
+        with command.open() as store:
+            store.append(
+                session.id,
+                [{**message, "role": "user"}],
+                label=nasty[:-1],
+                metadata={nasty: nasty},
+                attachments={nasty: b"x"},
+            )
+        for arguments in (
+            ["list"], ["show", session.id], ["rename", session.id, nasty], ["show", nasty], [nasty],
+            ["tree", session.id], ["label", session.id], ["label", session.id, "active"],
+            ["attachments", session.id], ["diff", f"{session.id}:", session.active_checkpoint.id],
+            ["diff", f"{session.id}:{nasty}", nasty], ["prune", "--keep-last", "0"],
+            ["prune", "--keep-checkpoints", "0", "--deleted-longer-than", nasty],
+            ["attachments", session.id, nasty, "-o", f"{tmp_path}/1{nasty}"], ["backup", f"{tmp_path}/2{nasty}"],
+            ["rewind", session.id, "--turns", "1"], ["fork", session.id, "--label", f"{nasty}x"],
+        ):  # fmt: skip
             screen = run_in_terminal("--store", command.path, *arguments, columns=200, env={"TERM": "dumb"})
             shown = screen.raw.replace("\r\n", "")
             assert "owned" in shown
@@ -202,6 +229,51 @@ class TestTerminal:
         silent = run_process("--store", command.path, "import", "stakpak", path)
         assert (silent.returncode, silent.stderr) == (0, b"")
         assert b"1 created" in silent.stdout
+
+    def test_a_tree_fits_the_terminal_and_the_active_checkpoint_stands_out(self, command, session):
+        from rich.cells import cell_len
+
+        with command.open() as store:
+            store.append(session, [{"role": "user", "content": "好" * 60}])
+        screen = run_in_terminal("--store", command.path, "tree", session, columns=100)
+        assert screen.exit_code == 0
+        active, root = screen.lines[3:]
+        assert cell_len(active) in (99, 100)
+        assert active.endswith("…")
+        assert root.endswith("user: m1")
+        assert "\x1b[1m●" in screen.raw
+
+    def test_a_tree_is_drawn_in_letters_where_there_are_no_boxes(self, command, session):
+        ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+        with command.open() as store:
+            root = store.get_active_checkpoint(session)
+            for _ in range(2):
+                store.append(session, texts(1), parent_id=root.id)
+        drawn = run_process("--store", command.path, "tree", session, env=ascii_only)
+        assert [line[:3] for line in drawn.stdout.decode("ascii").splitlines()[3:]] == ["* 0", "| o", "|-'", "o 0"]
+
+    def test_findings_are_printed_as_they_come_and_the_progress_is_taken_away(self, command, session):
+        with closing(sqlite3.connect(command.path)) as connection, connection:
+            connection.execute("UPDATE content SET body = replace(body, 'm2', 'm9')")
+        screen = run_in_terminal("--store", command.path, "verify", columns=300)
+        assert screen.exit_code == 1
+        assert screen.raw.startswith(f"Backend: local ({command.path})\r\n")
+        assert "\x1b[2K\x1b[31mmessage: " in screen.raw  # on a line of its own: that of the bar has been erased
+        assert screen.lines[-1].startswith("Checked 1 session: 1 finding")
+        piped = run_process("--store", command.path, "verify")
+        assert (piped.returncode, piped.stderr) == (1, b"")
+        assert b"\x1b" not in piped.stdout
+
+    def test_long_commands_show_their_progress_on_a_terminal_alone(self, command, session, tmp_path):
+        for number, arguments in enumerate((["verify"], ["compact"], ["backup", tmp_path / "copy.db"])):
+            screen = run_in_terminal("--store", command.path, *arguments, columns=200)
+            assert screen.exit_code == 0
+            assert "\x1b[2K" in screen.raw  # the line is erased again
+            options = ["--force"] if number == 2 else []
+            as_json = run_in_terminal("--store", command.path, *arguments, *options, "--json")
+            assert json.loads(as_json.raw)["backend"]["kind"] == "local"
+            silent = run_process("--store", command.path, *arguments, *options)
+            assert (silent.returncode, silent.stderr) == (0, b"")
 
     def test_an_import_as_json_shows_no_progress(self, command, tmp_path):
         path = tmp_path / "talk.json"

@@ -11,7 +11,7 @@ import clew
 from clew import BackendInfo
 from clew.cli.lookup import Found
 from clew.cli.output import Styled
-from clew.cli.rendering import message_lines
+from clew.cli.rendering import message_lines, preview
 from clew.cli.showing import Shown, _head
 from clew.cli.window import Window
 
@@ -260,6 +260,7 @@ class TestMessages:
     )  # fmt: skip
     def test_whatever_a_field_holds_is_shown_and_never_an_error(self, shape, value):
         message = json.loads(shape.replace("V", json.dumps(value)))
+        assert preview(message).splitlines() == [preview(message)]
         lines = [line if isinstance(line, str) else line.text for line in message_lines(message, 1)]
         assert lines[1].startswith("[1] ")
         if value == "x" and "role" not in message:
@@ -271,6 +272,33 @@ class TestMessages:
             content = [content]
         session = command.create(messages=[{"role": "user", "content": content}])
         assert any("deep" in line for line in command.lines("show", session.id))
+
+
+class TestPreviews:
+    @pytest.mark.parametrize(
+        ("message", "shown"),
+        [
+            ({"role": "user", "content": "one\n\n\ttwo\x1b\r\nthree "}, "user: one two three"),
+            ({"role": "user", "content": " \n"}, "user"),
+            ({"type": "reasoning"}, "reasoning"),
+            ({}, "(no role)"),
+            (
+                {"role": "user", "content": [{"type": "text", "text": "look:"}, {"type": "image"}]},
+                "user: look: [image]",
+            ),
+            (ANSWER, "tool: a b [tool_call_id] call_1"),
+            (CALL, 'assistant: [tool_call] run (call_1) arguments: { "cmd": [ "ls" ] }'),
+            ({"role": "user", "content": "x" * 74}, f"user: {'x' * 74}"),
+            ({"role": "user", "content": "x" * 75}, f"user: {'x' * 73}…"),
+            ({"role": "r" * 100, "content": "x"}, f"{'r' * 49}…: x"),
+        ],
+    )
+    def test_the_first_words_are_in_one_line_with_the_role(self, message, shown):
+        assert preview(message) == shown
+
+    def test_no_more_of_a_long_message_is_looked_at_than_is_shown(self):
+        parts = [{"type": "text", "text": "x" * 100}, *([{"type": "text", "text": object()}] * 3)]
+        assert preview({"role": "user", "content": parts}) == f"user: {'x' * 73}…"
 
 
 class TestWhatIsRead:
@@ -327,6 +355,18 @@ class TestCheckpoints:
         assert (shown["active_checkpoint_id"], shown["checkpoint_id"]) == (str(second.id), str(third.id))
         lines = command.lines("show", session.id, "--checkpoint", third.id)
         assert f"Checkpoint:  {third.id} (active: {second.id})" in lines
+
+    def test_a_checkpoint_is_shown_by_its_label(self, command, branches):
+        session, second, third = branches
+        command.output("label", session.id, third.id, "the third")
+        assert command.json("show", session.id, "--label", "the third")["checkpoint_id"] == str(third.id)
+        assert command.json_error("show", session.id, "--label", "x") == (
+            1,
+            "not_found",
+            "Not found: Checkpoint with label 'x' not found",
+        )
+        refused = command.json_error("show", session.id, "--label", "x", "--checkpoint", second.id)
+        assert refused == (2, "invalid_argument", "give --checkpoint or --label, not both")
 
     def test_a_checkpoint_of_another_session_is_not_found(self, command, branches):
         other = command.create()

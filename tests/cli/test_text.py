@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from clew.cli.text import clean, counted, moment, one_line, shorten, size
+from clew.cli.text import clean, counted, fit, moment, one_line, shorten, size
 
 BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
@@ -34,6 +34,18 @@ def test_a_line_stays_one_line():
 def test_a_title_of_fifty_characters_is_shown_whole_and_a_longer_one_with_an_ellipsis():
     assert shorten("x" * 50) == "x" * 50
     assert shorten("x" * 51) == "x" * 49 + "…"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(9, "abcdefgh"), (8, "abcdefgh"), (7, "abcdef…"), (2, "a…"), (1, "…"), (0, "…")]
+)
+def test_a_text_is_cut_to_a_width(width, shown):
+    assert fit("abcdefgh", width) == shown
+
+
+def test_wide_characters_are_cut_by_the_room_they_take():
+    assert fit("好好好", 5, lambda text: 2 * len(text.replace("…", "")) + text.count("…")) == "好好…"
+    assert fit("好好好", 4, lambda text: 2 * len(text.replace("…", "")) + text.count("…")) == "好…"
 
 
 def test_times_are_shown_in_utc_to_the_second():

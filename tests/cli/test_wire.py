@@ -9,15 +9,18 @@ import pytest
 
 from clew import wire
 from clew.model import (
+    AttachmentInfo,
     BackendInfo,
     Checkpoint,
     CheckpointSummary,
+    Diff,
     Session,
     SessionStatus,
     SessionSummary,
     State,
     Visibility,
 )
+from clew.reports import Backup, Compaction, Finding, Pruned, PrunePlan, Thinning
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 AT = datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)
@@ -60,7 +63,7 @@ def test_a_summary_has_its_keys_in_order():
     )
     assert list(wire.session_summary(summary)) == [
         "id", "title", "visibility", "status", "cwd", "created_at", "updated_at", "message_count",
-        "active_checkpoint_id", "last_message_at", *ORIGIN, "checkpoint_count",
+        "active_checkpoint_id", "last_message_at", *ORIGIN, "checkpoint_count", "damage",
     ]  # fmt: skip
 
 
@@ -73,8 +76,68 @@ def test_a_checkpoint_has_its_keys_in_order():
 def test_a_checkpoint_summary_has_its_keys_in_order():
     summary = CheckpointSummary(id=A, session_id=B, message_count=4, created_at=AT, updated_at=AT, label="x")
     form = wire.checkpoint_summary(summary)
-    assert list(form) == ["id", "session_id", "parent_id", "message_count", "created_at", "updated_at", "label"]
+    assert list(form) == [
+        "id", "session_id", "parent_id", "message_count", "created_at", "updated_at", "label", "damage",
+    ]  # fmt: skip
     assert (form["parent_id"], form["message_count"], form["label"]) == (None, 4, "x")
+
+
+def test_a_checkpoint_in_a_tree_has_what_a_summary_has_and_then_its_own():
+    summary = CheckpointSummary(id=A, session_id=B, message_count=4, created_at=AT, updated_at=AT)
+    form = wire.checkpoint_in_tree(summary, active=True, added=-1, preview=None, damage="d")
+    own = {"active": True, "added": -1, "preview": None}
+    assert list(form.items()) == list({**wire.checkpoint_summary(summary), "damage": "d", **own}.items())
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (
+            wire.diff(Diff(checkpoint_a=A, checkpoint_b=B, common=1, only_a=[{"k": 1}], only_b=[], metadata_a=0)),
+            {
+                "checkpoint_a": str(A), "checkpoint_b": str(B), "common": 1, "only_a": [{"k": 1}], "only_b": [],
+                "ancestor_id": None, "metadata_a": 0, "metadata_b": None, "metadata_changed": False,
+            },
+        ),
+        (
+            wire.attachment_info(AttachmentInfo(name="n", size=1)),
+            {"name": "n", "size": 1, "content_type": None},
+        ),
+        (
+            wire.finding(Finding(kind="k", message="m", checkpoint_id=A, position=0)),
+            {
+                "kind": "k", "message": "m", "session_id": None, "checkpoint_id": str(A), "position": 0,
+                "attachment": None,
+            },
+        ),
+        (
+            wire.backup(Backup(path="/p", bytes=1, sessions=2, verified=True)),
+            {"path": "/p", "bytes": 1, "sessions": 2, "verified": True},
+        ),
+        (wire.compaction(Compaction(bytes_before=2, bytes_after=1)), {"bytes_before": 2, "bytes_after": 1}),
+        (
+            wire.prune_plan(
+                PrunePlan(
+                    made_at=AT,
+                    sessions=[],
+                    thinned=[Thinning(session_id=A, title="t", revision=3, checkpoint_ids=[B])],
+                )
+            ),
+            {
+                "made_at": "2026-01-02T03:04:05.500Z",
+                "sessions": [],
+                "thinned": [{"session_id": str(A), "title": "t", "revision": 3, "checkpoint_ids": [str(B)]}],
+            },
+        ),
+        (
+            wire.pruned(Pruned(sessions=[A], checkpoints=2, skipped=[B])),
+            {"sessions": [str(A)], "checkpoints": 2, "skipped": [str(B)]},
+        ),
+    ],
+    ids=["diff", "attachment", "finding", "backup", "compaction", "plan", "pruned"],
+)  # fmt: skip
+def test_reports_have_their_keys_in_order(form, expected):
+    assert list(form.items()) == list(expected.items())
 
 
 def test_metadata_of_a_state_is_left_out_where_there_is_none_and_kept_where_it_is_empty():

@@ -13,11 +13,18 @@ import click
 
 import clew
 from clew.cli import errors, output
+from clew.cli.attaching import attach_command, attachments_command
+from clew.cli.branching import fork_command, rewind_command
 from clew.cli.changing import delete_command, purge_command, rename_command, restore_command
+from clew.cli.comparing import diff_command
+from clew.cli.drawing import tree_command
 from clew.cli.info import info_command
+from clew.cli.labelling import label_command
 from clew.cli.listing import list_command
+from clew.cli.maintaining import backup_command, compact_command, verify_command
 from clew.cli.migrating import migrate_group
 from clew.cli.options import App, pass_app
+from clew.cli.pruning import prune_command
 from clew.cli.showing import show_command
 from clew.cli.writing import append_command, new_command
 
@@ -99,14 +106,25 @@ def cli(app: App, store: str | None) -> None:
 
 for command in (
     append_command,
+    attach_command,
+    attachments_command,
+    backup_command,
+    compact_command,
     delete_command,
+    diff_command,
+    fork_command,
     info_command,
+    label_command,
     list_command,
     migrate_group,
     new_command,
+    prune_command,
     purge_command,
     rename_command,
     restore_command,
+    rewind_command,
     show_command,
+    tree_command,
+    verify_command,
 ):
     cli.add_command(command)

@@ -1,8 +1,6 @@
 """`clew import`: a command for each importer there is."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,8 +11,9 @@ from clew import wire
 from clew.cli.errors import InvalidArgumentError
 from clew.cli.options import App, json_option, pass_app
 from clew.cli.output import Line, backend_line, write_json, write_lines
-from clew.cli.text import counted, one_line, shorten, size
-from clew.importers import IMPORTERS, Finding, Importer, ImportReport, Progress
+from clew.cli.progress import progress_bar
+from clew.cli.text import counted, one_line, size
+from clew.importers import IMPORTERS, Finding, Importer, ImportReport
 
 
 class ImportGroup(click.Group):
@@ -73,25 +72,8 @@ def _paths(importer: Importer, path: str | None) -> list[Path]:
 
 
 def _run(importer: Importer, store: clew.Store, path: Path, *, bar: bool) -> ImportReport:
-    if not bar or sys.stderr is None or not sys.stderr.isatty():
-        return importer.run(store, path)
-    with _progress_bar(path) as progress:
-        return importer.run(store, path, progress)
-
-
-@contextmanager
-def _progress_bar(path: Path) -> Iterator[Callable[[Progress], object]]:
-    """A bar on standard error that is gone when the import has ended."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False)]
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(shorten(path.name), total=None)
-        yield lambda step: bar.update(
-            task, completed=step.done, total=step.total or None, description=shorten(step.title)
-        )
+    with progress_bar(bar) as shown:
+        return importer.run(store, path, lambda step: shown.show(step.done, step.total or None, step.title))
 
 
 def _lines(report: ImportReport) -> Iterator[Line]:

@@ -7,7 +7,16 @@ import click
 
 import clew
 from clew import wire
-from clew.cli.options import App, absolute, json_option, pass_app, visibility_option
+from clew.cli.errors import InvalidArgumentError
+from clew.cli.options import (
+    App,
+    absolute,
+    json_option,
+    limit_option,
+    offset_option,
+    pass_app,
+    visibility_option,
+)
 from clew.cli.output import (
     Line,
     Styled,
@@ -17,7 +26,8 @@ from clew.cli.output import (
     write_json,
     write_lines,
 )
-from clew.cli.text import moment, shorten
+from clew.cli.text import fit, moment, shorten
+from clew.importers.base import read_json
 from clew.model import Page, SessionStatus, SessionSummary
 
 DEFAULT_LIMIT = 20
@@ -36,16 +46,13 @@ _TIME = 20
 @click.option("--cwd", metavar="DIR", help="Only sessions of this working directory.")
 @click.option("--source", metavar="NAME", help="Only sessions that came from this program.")
 @click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=DEFAULT_LIMIT,
-    show_default=True,
-    help="How many sessions to list.",
+    "--metadata",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Only sessions whose metadata has this key with this value: JSON, or else text. May be given several times.",
 )
-@click.option(
-    "--offset", metavar="N", type=click.IntRange(min=0), default=0, help="How many sessions to leave out first."
-)
+@limit_option(DEFAULT_LIMIT, "How many sessions to list.")
+@offset_option("How many sessions to leave out first.")
 @click.option("--cursor", metavar="CURSOR", help="Go on after an earlier page: its next_cursor.")
 @json_option
 @pass_app
@@ -56,11 +63,13 @@ def list_command(
     visibility: str | None,
     cwd: str | None,
     source: str | None,
+    metadata: tuple[str, ...],
     limit: int,
     offset: int,
     cursor: str | None,
 ) -> None:
     """List sessions, the last changed first, deleted ones too."""
+    wanted = _metadata(metadata)
     with app.open() as store:
         page = store.list_sessions(
             search=search,
@@ -68,6 +77,7 @@ def list_command(
             visibility=visibility,
             cwd=absolute(cwd),
             source=source,
+            metadata=wanted,
             limit=limit,
             offset=offset,
             cursor=cursor,
@@ -77,6 +87,25 @@ def list_command(
         write_json(_envelope(page, backend))
     else:
         write_lines(_lines(page, backend, offset, cursor))
+
+
+def _metadata(given: tuple[str, ...]) -> dict[str, Any] | None:
+    wanted: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidArgumentError(f"invalid metadata '{text}': expected KEY=VALUE")
+        if key in wanted:
+            raise InvalidArgumentError(f"metadata '{key}' is given twice, and has one value")
+        wanted[key] = _value(value)
+    return wanted or None
+
+
+def _value(text: str) -> Any:
+    try:
+        return read_json(text.encode())
+    except ValueError:  # UnicodeEncodeError too: the store says what is wrong with such a text
+        return text
 
 
 def _envelope(page: Page[SessionSummary], backend: clew.BackendInfo) -> dict[str, Any]:
@@ -139,6 +168,8 @@ def _columns(sessions: Sequence[SessionSummary], measure: Callable[[str], int]) 
 
 def _title(session: SessionSummary) -> str:
     title = shorten(session.title)
+    if session.damage is not None:
+        return f"[damaged] {title}"
     return f"[deleted] {title}" if session.status is SessionStatus.DELETED else title
 
 
@@ -161,13 +192,6 @@ def _row(cells: Sequence[str], columns: Sequence[Column], measure: Callable[[str
 
 
 def _cell(text: str, column: Column, measure: Callable[[str], int]) -> str:
-    if measure(text) > column.width:
-        text = _cut(text, column.width - 1, measure) + "…"
+    text = fit(text, column.width, measure)
     padding = " " * (column.width - measure(text))
     return padding + text if column.right else text + padding
-
-
-def _cut(text: str, width: int, measure: Callable[[str], int]) -> str:
-    while measure(text) > width:
-        text = text[:-1]
-    return text

@@ -1,30 +1,33 @@
-"""Finding what an id on the command line means: a whole UUID, or the beginning of one.
+"""Finding what an id or a label on the command line means; an id is a whole UUID, or the beginning of one.
 
 A whole UUID is looked up directly. For the beginning of one, every session (or every checkpoint of the session) is
 listed, since only that tells whether it is the beginning of a second one.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from clew.backend import Order, label_not_found
 from clew.cli.errors import InvalidArgumentError
-from clew.errors import NotFoundError
-from clew.model import CheckpointSummary, Session, SessionSummary
+from clew.errors import CorruptStateError, NotFoundError
+from clew.model import CheckpointSummary, Label, Session, SessionSummary
 from clew.store import Store
 
 MIN_DIGITS = 4
+EITHER = "checkpoint or session"
 _ALL_DIGITS = 32
 _NAMED_CANDIDATES = 3
 _PAGE = 1000
 _RECENT = 100
 _PASSES = 20
 
-Listed = TypeVar("Listed", SessionSummary, CheckpointSummary)
+Listed = TypeVar("Listed", bound=SessionSummary | CheckpointSummary)
 
 # Whole ids in every form that Python's UUID reads.
 _SPELLING = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f][0-9a-f-]*)\}?")
@@ -41,6 +44,10 @@ class Wanted(NamedTuple):
     def id(self) -> UUID | None:
         """The id, where the argument gives it whole."""
         return UUID(hex=self.digits) if len(self.digits) == _ALL_DIGITS else None
+
+
+Place = Wanted | Label
+"""What asks for a checkpoint of a session: its id, or its label."""
 
 
 class Found(NamedTuple):
@@ -65,9 +72,19 @@ def parse_id(text: str, kind: str) -> Wanted:
 def find_session(store: Store, wanted: Wanted) -> Found:
     """The session with the number of messages of its active checkpoint."""
     if wanted.id is None:
-        summary = _only(wanted, _sessions(store))
-        return Found(summary, summary.active_checkpoint_id, summary.message_count)
+        return _found_in_list(store, wanted)
     return found_from(store, store.get_session(wanted.id))
+
+
+def find_damaged_session(store: Store, wanted: Wanted) -> Found:
+    """The same, where the messages of the active checkpoint may be damaged: what comes next does not need them."""
+    try:
+        return find_session(store, wanted)
+    except CorruptStateError:
+        found = _found_in_list(store, wanted)
+        if isinstance(found.session, SessionSummary) and found.session.damage is not None:
+            raise
+        return found
 
 
 def found_from(store: Store, session: Session) -> Found:
@@ -88,12 +105,22 @@ def find_checkpoint(store: Store, session: UUID, wanted: Wanted) -> CheckpointSu
     """A checkpoint of the session."""
     if wanted.id is not None:
         return checkpoint_by_id(store, session, wanted.id)
-    return _only(wanted, _checkpoints(store, session))
+    return _only(wanted, checkpoints(store, session))
+
+
+def find_place(store: Store, session: UUID, place: Place) -> CheckpointSummary:
+    """The checkpoint of the session that an id or a label asks for."""
+    if isinstance(place, Wanted):
+        return find_checkpoint(store, session, place)
+    for checkpoint in checkpoints(store, session, order="label"):
+        if checkpoint.label == place.name:
+            return checkpoint
+    raise label_not_found(place.name)
 
 
 def checkpoint_id(store: Store, session: UUID, wanted: Wanted) -> UUID:
     """The id of a checkpoint of the session; a whole one is taken as it is."""
-    return wanted.id or _only(wanted, _checkpoints(store, session)).id
+    return wanted.id or _only(wanted, checkpoints(store, session)).id
 
 
 def checkpoint_by_id(store: Store, session: UUID, id: UUID) -> CheckpointSummary:
@@ -109,6 +136,38 @@ def checkpoint_by_id(store: Store, session: UUID, id: UUID) -> CheckpointSummary
     raise NotFoundError(f"Checkpoint {id} not found")
 
 
+def find_either(store: Store, wanted: Wanted) -> SessionSummary | CheckpointSummary:
+    """The session or checkpoint, of the whole store, that has an id beginning so."""
+    listed: Iterator[SessionSummary | CheckpointSummary] = chain(_sessions(store), _all_checkpoints(store))
+    return _only(wanted, listed)
+
+
+def checkpoints(store: Store, session: UUID, *, order: Order = "created") -> Iterator[CheckpointSummary]:
+    """Every checkpoint of the session; in the order of labels, every one that has a label."""
+    cursor = None
+    while True:
+        page = store.list_checkpoints(session, order=order, limit=_PAGE, cursor=cursor)
+        yield from page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _all_checkpoints(store: Store) -> Iterator[CheckpointSummary]:
+    cursor = None
+    while True:
+        page = store.find_checkpoints(metadata=None, limit=_PAGE, cursor=cursor)
+        yield from page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _found_in_list(store: Store, wanted: Wanted) -> Found:
+    summary = _only(wanted, _sessions(store))
+    return Found(summary, summary.active_checkpoint_id, summary.message_count)
+
+
 def _only(wanted: Wanted, listed: Iterable[Listed]) -> Listed:
     matches: dict[UUID, Listed] = {}
     for item in listed:
@@ -119,24 +178,20 @@ def _only(wanted: Wanted, listed: Iterable[Listed]) -> Listed:
     if not matches:
         raise NotFoundError(f"no {wanted.kind} id begins with '{wanted.text}'")
     if len(matches) > 1:
-        raise InvalidArgumentError(_ambiguous(wanted, list(matches)))
+        raise InvalidArgumentError(_ambiguous(wanted, list(matches.values())))
     return next(iter(matches.values()))
 
 
-def _ambiguous(wanted: Wanted, ids: list[UUID]) -> str:
-    named = ", ".join(map(str, ids[:_NAMED_CANDIDATES]))
-    more = " and more" if len(ids) > _NAMED_CANDIDATES else ""
+def _ambiguous(wanted: Wanted, found: Sequence[SessionSummary | CheckpointSummary]) -> str:
+    named = ", ".join(_named(item, wanted.kind) for item in found[:_NAMED_CANDIDATES])
+    more = " and more" if len(found) > _NAMED_CANDIDATES else ""
     return f"ambiguous {wanted.kind} id '{wanted.text}': it is the beginning of {named}{more}"
 
 
-def _checkpoints(store: Store, session: UUID) -> Iterator[CheckpointSummary]:
-    cursor = None
-    while True:
-        page = store.list_checkpoints(session, limit=_PAGE, cursor=cursor)
-        yield from page
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+def _named(item: SessionSummary | CheckpointSummary, kind: str) -> str:
+    if kind != EITHER:
+        return str(item.id)
+    return f"{'session' if isinstance(item, SessionSummary) else 'checkpoint'} {item.id}"
 
 
 def _sessions(store: Store) -> Iterator[SessionSummary]:

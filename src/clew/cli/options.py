@@ -1,17 +1,21 @@
-"""What the commands share: the state of one run, `--json`, and the types of their arguments."""
+"""What the commands share: the state of one run, options that several have, and the types of their arguments."""
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
 import clew
+from clew.cli import places
 from clew.cli.errors import InvalidArgumentError
-from clew.cli.lookup import Wanted, parse_id
+from clew.cli.lookup import Place, Wanted, parse_id
+from clew.model import Label
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,9 +30,17 @@ class App:
         self.json = False
 
     @contextmanager
-    def open(self) -> Iterator[clew.Store]:
+    def open(self, *, read_only: bool = False) -> Iterator[clew.Store]:
         """The store that was chosen, made where there is none yet."""
-        with clew.open(self.store_url) as store:
+        with clew.open(self.store_url, read_only=read_only) as store:
+            yield store
+
+    @contextmanager
+    def open_existing(self, *, read_only: bool = False) -> Iterator[clew.Store]:
+        """The same for what makes no sense on a new store: UnavailableError where there is none."""
+        places.require_store(self.store_url)
+        in_memory = places.store_path(self.store_url) is None  # new each time, and nothing to protect
+        with self.open(read_only=read_only and not in_memory) as store:
             yield store
 
     def command(self, *words: str) -> str:
@@ -80,14 +92,62 @@ class RoleType(click.ParamType[str]):
         return role
 
 
+class AgeType(click.ParamType[timedelta]):
+    """A length of time, in hours, days or weeks."""
+
+    name = "age"
+
+    _FORM = re.compile(r"([0-9]+)([hdw])", re.ASCII)
+    _UNITS: ClassVar = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        match = self._FORM.fullmatch(str(value).strip().lower())
+        if match is None:
+            raise InvalidArgumentError(
+                f"invalid age '{value}': expected a number of hours, days or weeks: 12h, 90d, 2w"
+            )
+        try:
+            return self._UNITS[match[2]] * int(match[1])
+        except (OverflowError, ValueError):  # ValueError: more digits than Python reads
+            raise InvalidArgumentError(f"invalid age '{value}': that is longer than time has been counted") from None
+
+
 SESSION_ID = IdType("session")
 CHECKPOINT_ID = IdType("checkpoint")
+AGE = AgeType()
 
 session_argument = click.argument("session", metavar="ID", type=SESSION_ID)
 
 
 def visibility_option(help: str) -> Callable[[Command], Command]:
     return click.option("--visibility", type=click.Choice(list(clew.Visibility), case_sensitive=False), help=help)
+
+
+def limit_option(default: int, help: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--limit", metavar="N", type=click.IntRange(min=0), default=default, show_default=True, help=help
+    )
+
+
+def offset_option(help: str) -> Callable[[Command], Command]:
+    return click.option("--offset", metavar="N", type=click.IntRange(min=0), default=0, help=help)
+
+
+def place_options(checkpoint: str, label: str) -> Callable[[Command], Command]:
+    """`--checkpoint` and `--label`, with what they say of themselves; see `chosen_place`."""
+
+    def add(command: Command) -> Command:
+        command = click.option("--label", metavar="NAME", help=label)(command)
+        return click.option("--checkpoint", metavar="ID", type=CHECKPOINT_ID, help=checkpoint)(command)
+
+    return add
+
+
+def chosen_place(checkpoint: Wanted | None, label: str | None) -> Place | None:
+    """The checkpoint that the two options ask for, None where neither was given."""
+    if checkpoint is not None and label is not None:
+        raise InvalidArgumentError("give --checkpoint or --label, not both")
+    return checkpoint if label is None else Label(label)
 
 
 def absolute(path: str | None) -> str | None:

@@ -45,14 +45,28 @@ def cell_width() -> Callable[[str], int]:
     return cell_len
 
 
-def write_json(value: Any) -> None:
-    """One JSON document, in UTF-8 whatever the terminal's encoding."""
+def can_show(text: str) -> bool:
+    """Whether the encoding of standard output has these characters."""
+    try:
+        text.encode((sys.stdout and sys.stdout.encoding) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes as they are, even to a terminal: for a command that was asked for them."""
     if sys.stdout is None:
         return
     with _closed_output_told():
         sys.stdout.flush()
-        sys.stdout.buffer.write(wire.pretty(value))
+        sys.stdout.buffer.write(data)
         sys.stdout.flush()
+
+
+def write_json(value: Any) -> None:
+    """One JSON document, in UTF-8 whatever the terminal's encoding."""
+    write_bytes(wire.pretty(value))
 
 
 def write_lines(lines: Iterable[Line]) -> None:

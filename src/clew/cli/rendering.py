@@ -8,17 +8,32 @@ from collections.abc import Iterator
 from typing import Any
 
 from clew.cli.output import Line, Styled
-from clew.cli.text import clean, one_line
+from clew.cli.text import PREVIEW_CHARS, clean, fit, one_line, shorten
 from clew.model import Message
 
 _INDENT = " " * 4
 _DEEP = " " * 8
+_LOOKED_AT = 10 * PREVIEW_CHARS
 
 
 def message_lines(message: Message, number: int) -> Iterator[Line]:
     """One message: its number and role, its text, its tool calls, the call that it answers."""
     yield ""
     yield Styled(f"[{number}] {_role(message)}", "bold")
+    yield from _body(message)
+
+
+def preview(message: Message) -> str:
+    """The first words of a message in one line, with its role."""
+    role, words = shorten(_role(message)), ""
+    for line in _body(message):
+        words = f"{words} {one_line(_text(line))}".strip()
+        if len(words) > PREVIEW_CHARS:
+            break
+    return fit(f"{role}: {words}", PREVIEW_CHARS) if words else role
+
+
+def _body(message: Message) -> Iterator[Line]:
     yield from _content(message.get("content"))
     calls = message.get("tool_calls")
     if calls is not None:
@@ -26,6 +41,10 @@ def message_lines(message: Message, number: int) -> Iterator[Line]:
             yield from _openai_call(call)
     if message.get("tool_call_id") is not None:
         yield f"{_INDENT}[tool_call_id] {_short(message['tool_call_id'])}"
+
+
+def _text(line: Line) -> str:
+    return (line.text if isinstance(line, Styled) else line)[:_LOOKED_AT]
 
 
 def _role(message: Message) -> str:

@@ -9,8 +9,19 @@ import click
 import clew
 from clew import wire
 from clew.cli import lookup
-from clew.cli.lookup import Found, Wanted
-from clew.cli.options import CHECKPOINT_ID, ROLES, App, RoleType, json_option, pass_app, session_argument
+from clew.cli.lookup import Found, Place, Wanted
+from clew.cli.options import (
+    ROLES,
+    App,
+    RoleType,
+    chosen_place,
+    json_option,
+    limit_option,
+    offset_option,
+    pass_app,
+    place_options,
+    session_argument,
+)
 from clew.cli.output import Line, Styled, backend_line, write_json, write_lines
 from clew.cli.rendering import message_lines
 from clew.cli.text import moment, one_line
@@ -31,30 +42,28 @@ class Shown(NamedTuple):
 @click.command("show")
 @session_argument
 @click.option("--role", type=RoleType(*ROLES), metavar="ROLE", help=f"Only messages of this role: {', '.join(ROLES)}.")
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=DEFAULT_LIMIT,
-    show_default=True,
-    help="How many messages to show, the newest ones; 0 for all.",
-)
-@click.option(
-    "--offset", metavar="N", type=click.IntRange(min=0), default=0, help="How many of the newest messages to leave out."
-)
-@click.option("--checkpoint", metavar="ID", type=CHECKPOINT_ID, help="A checkpoint other than the active one.")
+@limit_option(DEFAULT_LIMIT, "How many messages to show, the newest ones; 0 for all.")
+@offset_option("How many of the newest messages to leave out.")
+@place_options("A checkpoint other than the active one.", "The checkpoint that has this label.")
 @json_option
 @pass_app
 def show_command(
-    app: App, session: Wanted, role: str | None, limit: int, offset: int, checkpoint: Wanted | None
+    app: App,
+    session: Wanted,
+    role: str | None,
+    limit: int,
+    offset: int,
+    checkpoint: Wanted | None,
+    label: str | None,
 ) -> None:
     """Show a session and its newest messages.
 
     ID is the session's UUID, or at least 4 digits of its beginning.
     """
+    place = chosen_place(checkpoint, label)
     with app.open() as store:
         found = lookup.find_session(store, session)
-        checkpoint_id, count = _point(store, found, checkpoint)
+        checkpoint_id, count = _point(store, found, place)
         window = _window(store, checkpoint_id, count, role, limit, offset)
         shown = Shown(found, checkpoint_id, window, store.backend_info())
     if app.json:
@@ -63,11 +72,11 @@ def show_command(
         write_lines(_lines(shown, app.command("append", str(found.session.id)), limit, offset))
 
 
-def _point(store: clew.Store, found: Found, wanted: Wanted | None) -> tuple[UUID | None, int]:
+def _point(store: clew.Store, found: Found, place: Place | None) -> tuple[UUID | None, int]:
     """The checkpoint to show, and how many messages it has."""
-    if wanted is None:
+    if place is None:
         return found.active_checkpoint_id, found.message_count
-    checkpoint = lookup.find_checkpoint(store, found.session.id, wanted)
+    checkpoint = lookup.find_place(store, found.session.id, place)
     return checkpoint.id, checkpoint.message_count
 
 

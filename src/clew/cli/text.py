@@ -1,9 +1,11 @@
 """Text for people: what may reach a terminal, and how titles, times and sizes are written."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 TITLE_CHARS = 50
+PREVIEW_CHARS = 80
 
 # Control characters of both ranges (all but newline and tab), the marks that turn the direction of what follows, lone
 # surrogates, and the replacement character.
@@ -22,8 +24,18 @@ def one_line(text: str) -> str:
 
 def shorten(title: str) -> str:
     """A title for a list: in one line, with an ellipsis where it is longer than a list shows."""
-    line = one_line(title)
-    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1] + "…"
+    return fit(one_line(title), TITLE_CHARS)
+
+
+def fit(text: str, width: int, measure: Callable[[str], int] = len) -> str:
+    """A line cut to a width, with an ellipsis where something is missing."""
+    if measure(text) <= width:
+        return text
+    room = max(0, width - 1)
+    text = text[:room]  # and then character by character, for those that take two cells
+    while measure(text) > room:
+        text = text[:-1]
+    return text + "…"
 
 
 def moment(value: datetime) -> str:

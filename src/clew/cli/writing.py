@@ -52,9 +52,14 @@ def new_command(
             visibility=visibility or clew.Visibility.PRIVATE,
         )
         backend = store.backend_info()
+    write_created(app, session, len(given), backend)
+
+
+def write_created(app: App, session: clew.Session, count: int, backend: clew.BackendInfo) -> None:
+    """Say that a session with `count` messages has been made."""
     active = session.active_checkpoint
     if app.json:
-        write_json(wire.session_shown(session, None if active is None else active.id, len(given), backend))
+        write_json(wire.session_shown(session, None if active is None else active.id, count, backend))
     else:
         hint = [f"Resume: {app.command('append', str(session.id))}"] if is_terminal() else []
         write_lines([str(session.id), *hint])
