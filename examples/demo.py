@@ -1,4 +1,4 @@
-"""From an agent's own database to clew and on: import, look, go on, rewind, fork. Run it with `make demo`.
+"""From an agent's own database to clew and on: import, look, go on, rewind, fork, back up. Run it with `make demo`.
 
 Everything happens in a temporary folder. The agent's database is made up, but it has the size and the form that the
 Stakpak agent leaves behind: the whole conversation in every checkpoint. Its sentences are words drawn by lot. What is
@@ -50,6 +50,9 @@ def demo(folder: Path) -> None:
         session = go_on(store)
         rewind(store, session)
         fork(store, session)
+        label(store, session)
+    see_the_tree(folder, session)
+    keep_it_safe(folder)
     print(f"\nAll of it is in one file of {size(folder / CLEW_DB)}.")
 
 
@@ -147,6 +150,42 @@ def fork(store: clew.Store, session: clew.SessionSummary) -> None:
     store.append(forked.id, [{"role": "user", "content": "Go ahead."}])
     print(f"{session.title}: {count(store, session)} messages; {forked.title}: {count(store, forked)} messages")
     check(count(store, forked) == count(store, session) + 1, "the fork does not go on from where it was made")
+
+
+def label(store: clew.Store, session: clew.SessionSummary) -> None:
+    """Step 8."""
+    title("8. Give a step a name, and keep a picture beside it")
+    step = store.get_active_checkpoint(session.id)
+    picture = clew.Attachment(b"\x89PNG" + bytes(500_000), content_type="image/png")
+    with timed("attach 500 KB"):
+        store.attach(session.id, {"dashboard.png": picture}, checkpoint_id=step.id)
+    store.set_label(step.id, "before-the-renewal")
+    later = store.append(session.id, [{"role": "user", "content": "As in the picture."}], attachments={
+        "dashboard.png": clew.SAME,
+    })  # fmt: skip
+    found = store.get_attachments([step.id, later.id])
+    check(
+        [found[id]["dashboard.png"] == picture for id in found] == [True, True], "the picture is not beside both steps"
+    )
+    check(store.find_checkpoint(session.id, "before-the-renewal").id == step.id, "the label does not lead to its step")
+    print("the picture is beside two checkpoints, and stored once")
+
+
+def see_the_tree(folder: Path, session: clew.SessionSummary) -> None:
+    """Step 9."""
+    title("9. See where the session went")
+    shell(folder, "tree", str(session.id), "--limit", "5")
+
+
+def keep_it_safe(folder: Path) -> None:
+    """Step 10."""
+    title("10. Check everything, and make a backup")
+    with timed("verify"):
+        shell(folder, "verify")
+    with timed("backup"):
+        shell(folder, "backup", "backup.db")
+    with clew.open(folder / CLEW_DB) as store, clew.open(folder / "backup.db") as backup:
+        check(store.list_sessions().items == backup.list_sessions().items, "the backup holds something else")
 
 
 # ------------------------------------------------------------------------------------------------------------ helpers
