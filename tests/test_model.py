@@ -101,3 +101,19 @@ def test_what_a_store_returns_is_the_callers_own() -> None:
         assert again.metadata == {"tags": ["x"]}
         assert again.active_checkpoint is not None
         assert again.active_checkpoint.state.messages == [{"role": "user", "content": {"parts": ["a"]}}]
+
+
+class TestAttachment:
+    def test_it_is_the_bytes_with_a_content_type_that_cannot_change(self) -> None:
+        attachment = clew.Attachment(b"123", "image/png")
+        assert attachment == b"123"
+        assert (len(attachment), attachment.content_type) == (3, "image/png")
+        assert clew.Attachment(memoryview(b"12")).content_type is None
+        with pytest.raises(AttributeError):
+            attachment.content_type = "text/plain"  # type: ignore[misc]
+
+    def test_it_survives_copying_and_pickling(self) -> None:
+        attachment = clew.Attachment(b"123", "image/png")
+        for again in (copy.copy(attachment), copy.deepcopy(attachment), pickle.loads(pickle.dumps(attachment))):
+            assert (again, again.content_type) == (b"123", "image/png")
+        assert repr(attachment) == "Attachment(b'123', content_type='image/png')"

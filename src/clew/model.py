@@ -74,12 +74,17 @@ class Attachment(bytes):
     `content_type` is a media type such as ``image/png``, or None where nobody said.
     """
 
-    content_type: str | None
+    _content_type: str | None
 
     def __new__(cls, data: bytes | bytearray | memoryview = b"", content_type: str | None = None) -> "Attachment":
         self = super().__new__(cls, data)
-        self.content_type = content_type
+        self._content_type = content_type
         return self
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type that came with the bytes."""
+        return self._content_type
 
     def __repr__(self) -> str:
         return f"Attachment({bytes(self)!r}, content_type={self.content_type!r})"
