@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test lint demo bench generate clean
+.PHONY: help test lint demo bench soak generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,12 +30,17 @@ demo: $(READY) ## Run the example
 bench: $(READY) ## Measure and print the numbers
 	$(BIN)/python bench/run.py
 
+# The fuzzer has no builds for some systems and Pythons. Where it is missing its part is skipped, which the run says.
+soak: $(READY) ## Break things on purpose for a quarter of an hour
+	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
+	$(BIN)/python soak/run.py
+
 generate: $(READY) ## Write the generated files again
 	$(BIN)/python tools/generate_aio.py
 
 clean: ## Remove the environment, caches and builds
 	rm -rf $(VENV) build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find bench examples src tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
+	find bench examples soak src tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # pip installs dependency groups from 25.1 on, and a new environment may hold an older pip.
 $(READY): pyproject.toml

@@ -46,3 +46,15 @@ def test_the_make_targets_in_the_readme_exist() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+def test_every_guarantee_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    folders = (ROOT / "tests", ROOT / "src" / "clew" / "testing")
+    code = "".join(file.read_text(encoding="utf-8") for folder in folders for file in folder.rglob("*.py"))
+    promises = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
+    assert len(promises) > 30
+    for promise in promises:
+        named = re.findall(r"`(test_\w+)`", promise)
+        assert named or "`make bench`" in promise, promise
+        assert [name for name in named if f"def {name}(" not in code] == [], promise

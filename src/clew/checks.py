@@ -15,7 +15,8 @@ from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.messages import encode_metadata
 from clew.model import ACTIVE, SAME, Attachment, Label, SessionStatus, Visibility
-from clew.text import checked_text
+from clew.reports import PrunePlan
+from clew.text import checked_text, shown
 
 E = TypeVar("E", Visibility, SessionStatus)
 
@@ -161,14 +162,14 @@ def _attachment(key: Any, data: Any, name: str, may_be_same: bool) -> NewAttachm
     if data is SAME and may_be_same:
         return NewAttachment(name=named, data=SAME)
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise InvalidRequestError(f"{name}[{named!r:.200}] must be bytes, not {_kind(data)}")
+        raise InvalidRequestError(f"{name}[{shown(named, 200)}] must be bytes, not {_kind(data)}")
     kept = bytes(data)
     if len(kept) > limits.MAX_ATTACHMENT_BYTES:
         raise InvalidRequestError(
-            f"{name}[{named!r:.200}] is {len(kept):,} bytes, more than the {limits.MAX_ATTACHMENT_BYTES:,} "
+            f"{name}[{shown(named, 200)}] is {len(kept):,} bytes, more than the {limits.MAX_ATTACHMENT_BYTES:,} "
             "of MAX_ATTACHMENT_BYTES"
         )
-    return NewAttachment(name=named, data=kept, content_type=_content_type(data, f"{name}[{named!r:.200}]"))
+    return NewAttachment(name=named, data=kept, content_type=_content_type(data, f"{name}[{shown(named, 200)}]"))
 
 
 def _content_type(data: Any, name: str) -> str | None:
@@ -195,12 +196,18 @@ def optional_age(value: Any, name: str) -> timedelta | None:
     return value
 
 
+def prune_plan(value: Any) -> PrunePlan:
+    if not isinstance(value, PrunePlan):
+        raise InvalidRequestError(f"plan must be one that plan_prune returned, not {type(value).__name__}")
+    return value
+
+
 def optional_count(value: Any, name: str) -> int | None:
     """How many, none or more."""
     if value is None:
         return None
     if not 0 <= _integer(value, name) <= limits.MAX_COUNT:
-        raise InvalidRequestError(f"{name} must be from 0 to {limits.MAX_COUNT}, not {value}")
+        raise InvalidRequestError(f"{name} must be from 0 to {limits.MAX_COUNT}, not {shown(value)}")
     return _integer(value, name)
 
 
@@ -219,7 +226,7 @@ def page(limit: Any, offset: Any, cursor: Any) -> None:
     """What chooses a page of a list."""
     for name, value in (("limit", limit), ("offset", offset)):
         if not 0 <= _integer(value, name) <= limits.MAX_COUNT:
-            raise InvalidRequestError(f"{name} must be from 0 to {limits.MAX_COUNT}, not {value}")
+            raise InvalidRequestError(f"{name} must be from 0 to {limits.MAX_COUNT}, not {shown(value)}")
     if cursor is None:
         return
     if not isinstance(cursor, str):
@@ -233,13 +240,13 @@ def _member(enumeration: type[E], value: Any, name: str) -> E:
         return enumeration(value)
     except ValueError:
         names = " or ".join(member.value for member in enumeration)
-        raise InvalidRequestError(f"{name} must be {names}, not {value!r:.80}") from None
+        raise InvalidRequestError(f"{name} must be {names}, not {shown(value)}") from None
 
 
 def _one_of(literal: Any, value: Any, name: str) -> Any:
     choices = get_args(literal)
     if not isinstance(value, str) or value not in choices:
-        raise InvalidRequestError(f"{name} must be {' or '.join(choices)}, not {value!r:.80}")
+        raise InvalidRequestError(f"{name} must be {' or '.join(choices)}, not {shown(value)}")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from clew.errors import InvalidRequestError
+from clew.text import shown
 
 _SPELLING = re.compile(r"(urn:)?(uuid:)?\{?[0-9a-fA-F-]+\}?", re.ASCII)
 
@@ -28,7 +29,7 @@ def to_id(value: Any, name: str) -> UUID:
         try:
             return _parse(value)
         except ValueError:
-            raise InvalidRequestError(f"{name} {value!r:.80} is not a UUID") from None
+            raise InvalidRequestError(f"{name} {shown(value)} is not a UUID") from None
     raise InvalidRequestError(f"{name} must be a UUID or its text, not {type(value).__name__}")
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from clew import limits
 from clew.errors import CorruptStateError, InvalidRequestError
+from clew.text import shown
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -170,7 +171,7 @@ def _children(item: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _key_step(key: Any) -> str:
-    text = str(key) if isinstance(key, str) else f"{key!r:.50}"
+    text = str(key) if isinstance(key, str) else shown(key, 50)
     return f".{text}" if text.isidentifier() else f"[{json.dumps(text)}]"
 
 

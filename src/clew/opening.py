@@ -8,6 +8,7 @@ from clew.backend import Backend, Durability, Migratable
 from clew.errors import InvalidRequestError
 from clew.limits import DEFAULT_BUSY_TIMEOUT
 from clew.sqlite import open_backend
+from clew.text import shown
 
 MEMORY = ":memory:"
 
@@ -72,7 +73,7 @@ def _path_after_scheme(rest: str) -> str | None:
 
 def _durability(value: Any) -> Durability:
     if value not in ("full", "normal"):
-        raise InvalidRequestError(f"durability must be 'full' or 'normal', not {value!r}")
+        raise InvalidRequestError(f"durability must be 'full' or 'normal', not {shown(value)}")
     return value  # type: ignore[no-any-return]
 
 

@@ -29,3 +29,12 @@ def folded_or_none(text: str) -> str | None:
     """The folded form where it differs from `text`, so that what is already folded is stored once."""
     folded = fold(text)
     return None if folded == text else folded
+
+
+def shown(value: Any, max_chars: int = 80) -> str:
+    """A value that is refused, for the error: never longer than `max_chars`, and whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # a number of more digits than Python writes, or an object that cannot say what it is
+        text = f"a value of type {type(value).__name__}"
+    return text[:max_chars]

@@ -78,7 +78,7 @@ def test_a_lost_message_is_missed(damaged: Damaged) -> None:
     damaged.tamper("DELETE FROM entry WHERE timeline = 1 AND position = 4")
     with clew.open(damaged.path) as store:
         damaged.expect_corrupt(store, damaged.tip, "has 5 of its 6 messages")
-        with pytest.raises(clew.CorruptStateError, match="has 1 of the 2 messages"):
+        with pytest.raises(clew.CorruptStateError, match="out of place from 4 on"):
             store.get_messages(damaged.tip, start=4)
         damaged.expect_others_whole(store)
 
@@ -91,7 +91,34 @@ def test_swapped_messages_are_noticed(damaged: Damaged) -> None:
     with clew.open(damaged.path) as store:
         with pytest.raises(clew.CorruptStateError):
             store.get_checkpoint(damaged.tip)
+        for start, stop in ((3, 4), (3, 5), (None, None), (-2, None)):
+            with pytest.raises(clew.CorruptStateError, match="out of place"):
+                store.get_messages(damaged.tip, start=start, stop=stop)
+        assert store.get_messages(damaged.tip, stop=3) == MESSAGES[:3]
         damaged.expect_others_whole(store)
+
+
+def test_a_slice_along_another_ancestor_is_missed(tmp_path: Path) -> None:
+    """Whole messages in whole places, of another conversation."""
+    path = tmp_path / "store.db"
+    with clew.open(path) as store:
+        session = store.create_session("one", messages=MESSAGES[:3])
+        assert session.active_checkpoint is not None
+        store.append(session.id, MESSAGES[3:4])
+        other = store.create_checkpoint(session.id, [{"other": n} for n in range(4)])
+        tip = store.append(session.id, MESSAGES[4:], parent_id=session.active_checkpoint.id)
+        assert other.parent_id is None
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE timeline SET ancestor = 2 WHERE key = 3")
+    assert connection.changes() == 1
+    connection.close()
+    with clew.open(path) as store:
+        for start, stop in ((0, 2), (None, None), (2, 4)):
+            with pytest.raises(clew.CorruptStateError, match="does not match its seal"):
+                store.get_messages(tip.id, start=start, stop=stop)
+        with pytest.raises(clew.CorruptStateError):
+            store.get_checkpoint(tip.id)
+        assert {finding.kind for finding in store.verify()} == {"timeline", "messages"}
 
 
 def test_lost_content_is_missed(damaged: Damaged) -> None:

@@ -52,7 +52,7 @@ from clew.sqlite import (
 )
 from clew.sqlite.connections import create_private_file
 from clew.sqlite.engine import Engine
-from clew.sqlite.errors import closed, translating
+from clew.sqlite.errors import closed, reading_rows, translating
 from clew.sqlite.group_commit import Work
 
 T = TypeVar("T")
@@ -175,7 +175,10 @@ class SQLiteBackend(Backend):
         backups.check_target(path, self._engine.path, overwrite=overwrite)
         partial = backups.partial_path(path)
         try:
-            sessions = self._read(lambda connection: backups.copy_pages(connection, partial, report))
+            with translating():
+                sessions = self._engine.read(
+                    lambda connection: backups.copy_pages(connection, partial, report), timeout=self._timeout
+                )
             if verify:
                 _check_copy(partial, self._timeout, report)
             size = os.path.getsize(partial)
@@ -229,14 +232,14 @@ class SQLiteBackend(Backend):
 
     def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
         self._check_open()
-        with translating(checkpoint_id):
+        with reading_rows(checkpoint_id):
             return self._engine.read(work, timeout=self._timeout)
 
     def _write(self, work: Work[T], *, solo: bool = False) -> T:
         self._check_open()
         if self._read_only:
             raise InvalidRequestError("the store was opened read-only")
-        with translating():
+        with reading_rows():
             return self._engine.write(work, timeout=self._timeout, durable=self._durable, solo=solo)
 
     def _check_open(self) -> None:
@@ -252,11 +255,13 @@ class SQLiteBackend(Backend):
         if self._engine.path is None:
             return
         deadline = time.monotonic() + self._timeout
-        with translating():
+        try:
             while not self._engine.alone(purge.empty_wal, timeout=self._timeout):
                 if time.monotonic() >= deadline:
                     raise purge.wal_still_held(what)
                 time.sleep(_WAL_RETRY_SECONDS)
+        except apsw.Error as error:  # the change before it is committed all the same, and the caller has to know
+            raise purge.wal_not_emptied(what, error) from error
 
 
 def open_backend(

@@ -1,6 +1,7 @@
 """The one place where SQLite's errors become clew's."""
 
 from types import TracebackType
+from typing import ClassVar
 from uuid import UUID
 
 import apsw
@@ -36,7 +37,9 @@ def translated(error: Exception, checkpoint_id: UUID | None = None) -> StorageEr
         return UnavailableError(f"the file cannot be used: {error}")
     if isinstance(error, apsw.ConnectionClosedError):
         return closed()
-    return InternalError(f"{type(error).__name__}: {error}")
+    if isinstance(error, (apsw.Error, MemoryError)):
+        return InternalError(f"{type(error).__name__}: {error}")
+    return CorruptStateError(f"a stored row{_where(checkpoint_id)} cannot be read: {error}", checkpoint_id)
 
 
 class translating:  # noqa: N801 - used as a statement: `with translating():`
@@ -46,6 +49,7 @@ class translating:  # noqa: N801 - used as a statement: `with translating():`
     """
 
     __slots__ = ("_checkpoint_id",)
+    errors: ClassVar[tuple[type[Exception], ...]] = (apsw.Error, UnicodeDecodeError, MemoryError)
 
     def __init__(self, checkpoint_id: UUID | None = None) -> None:
         self._checkpoint_id = checkpoint_id
@@ -54,8 +58,15 @@ class translating:  # noqa: N801 - used as a statement: `with translating():`
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, (apsw.Error, UnicodeDecodeError, MemoryError)):
+        if isinstance(error, self.errors):
             raise translated(error, self._checkpoint_id) from error
+
+
+class reading_rows(translating):  # noqa: N801
+    """The same where rows are read too: damage can give a column a value of another type than it was written with."""
+
+    __slots__ = ()
+    errors = (*translating.errors, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def closed() -> UnavailableError:

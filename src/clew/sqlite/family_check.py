@@ -17,12 +17,16 @@ from clew.reports import Finding
 from clew.sqlite.attachments import AttachmentRow, Target
 from clew.sqlite.queries import Row, fetch_all, iterate
 from clew.sqlite.rows import SESSION_COLUMNS, CheckpointRow, SessionRow
+from clew.sqlite.timelines import entry_seal, timeline_seal
 from clew.text import folded_or_none
 
 Place = tuple[int | None, int]
 """A timeline and a length."""
 
 _HASH_BYTES = 16
+
+# Where a page is damaged, a column may also come out as a value of another type.
+_UNREADABLE = (apsw.CorruptError, apsw.NotADBError, CorruptStateError, AttributeError, TypeError, ValueError)
 
 
 class FamilyCheck:
@@ -48,13 +52,13 @@ class FamilyCheck:
     def _attempt(self, part: Callable[[], None]) -> None:
         try:
             part()
-        except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError, CorruptStateError) as error:
+        except _UNREADABLE as error:
             for session in self._session_ids():
                 self._tell("unreadable", f"a part of session {session} cannot be read: {error}", session)
 
     def _session_ids(self) -> list[UUID | None]:
         """Whose family it is; None where even that cannot be read."""
-        with suppress(apsw.CorruptError):
+        with suppress(*_UNREADABLE):
             return [UUID(bytes=id) for (id,) in self._all("session_ids_of_family")] or [None]
         return [None]
 
@@ -97,14 +101,16 @@ class FamilyCheck:
             if timeline is not None:
                 self._wanted[timeline].add(length)
                 self._points[timeline].append((length, UUID(bytes=session), UUID(bytes=checkpoint)))
-        for timeline, _, _, ancestor, length in self._each("owned_timelines_of_family"):
+        for timeline, _, _, ancestor, length, _ in self._each("owned_timelines_of_family"):
             if ancestor is not None:
                 self._wanted[ancestor].add(length)
                 self._branches[ancestor].append((length, timeline))
 
     def _timelines(self) -> None:
         known: set[int] = set()
-        for timeline, owner, owner_family, ancestor, start in self._all("owned_timelines_of_family"):
+        for timeline, owner, owner_family, ancestor, start, seal in self._all("owned_timelines_of_family"):
+            if seal != timeline_seal(timeline, self._family, ancestor, start):
+                self._tell("timeline", f"timeline {timeline} does not match its seal")
             if owner is not None and owner_family != self._family:
                 self._tell("timeline", f"timeline {timeline} belongs to a session that its family does not have")
             if ancestor is not None and ancestor not in known:
@@ -116,7 +122,7 @@ class FamilyCheck:
         """Go along the entries of a timeline; a `chain` of None is one that cannot be known any more."""
         position = start
         wanted = self._wanted[timeline]
-        for place, content, digest, family in self._each("entries_of_timeline", timeline=timeline):
+        for place, content, seal, digest, family in self._each("entries_of_timeline", timeline=timeline):
             if place != position:
                 self._tell_message("message_missing", timeline, position, "is not there")
                 chain, position = None, place
@@ -125,6 +131,8 @@ class FamilyCheck:
                 chain = None
             elif content in self._damaged:
                 self._tell_message("message", timeline, position, "does not match its hash")
+            elif seal != entry_seal(timeline, place, digest):
+                self._tell_message("message", timeline, position, "is out of place")
             chain = None if chain is None or digest is None else link_chain(chain, (digest,))
             position += 1
             if position in wanted:
@@ -239,8 +247,10 @@ class FamilyCheck:
             for position, length in enumerate(lengths)
         ]
         pieces = self._all("chunks_of_whole", whole=row.content)
-        if len(hashes) != count * _HASH_BYTES or pieces != expected:
+        if len(hashes) != count * _HASH_BYTES or [piece[1:] for piece in pieces] != expected:
             self._tell_attachment(row, session, checkpoint, "has lost pieces")
+        elif not self._damaged.isdisjoint(piece[0] for piece in pieces):
+            self._tell_attachment(row, session, checkpoint, "has a piece that does not match its hash")
 
     def _tell_attachment(self, row: AttachmentRow, session: bytes, checkpoint: bytes | None, what: str) -> None:
         name = row.name.decode(errors="replace")

@@ -8,6 +8,8 @@ from clew.errors import UnavailableError
 from clew.sqlite.heads import check_revision, read_head
 from clew.sqlite.queries import execute, fetch_all, iterate
 
+_LATER = "they go with the next purge or when the store is closed"
+
 
 def purge_session(connection: apsw.Connection, session_id: UUID, if_revision: int | None = None) -> None:
     """See `Backend.purge_session`; `empty_wal` has to follow for the bytes to be gone from the files."""
@@ -50,6 +52,10 @@ def empty_wal(connection: apsw.Connection) -> bool:
 def wal_still_held(what: str) -> UnavailableError:
     """For a change that is committed, while a reader keeps older bytes in the log."""
     return UnavailableError(
-        f"{what}, but a reader kept its bytes in the write-ahead log beyond the time limit; "
-        "they go with the next purge or when the store is closed"
+        f"{what}, but a reader kept its bytes in the write-ahead log beyond the time limit; {_LATER}"
     )
+
+
+def wal_not_emptied(what: str, error: apsw.Error) -> UnavailableError:
+    """For a change that is committed, where the log cannot be emptied after it."""
+    return UnavailableError(f"{what}, but its bytes could not be removed from the write-ahead log ({error}); {_LATER}")

@@ -315,14 +315,14 @@ SELECT id FROM line ORDER BY depth;
 -- name: timeline_parts
 -- The timelines that hold a conversation from a position on, last part first: where the entries of each begin and end.
 -- An ancestor is always older, so that damage cannot lead in circles.
-WITH RECURSIVE part (timeline, ancestor, start, stop, depth) AS (
-    SELECT key, ancestor, ancestor_length, :length, 0 FROM timeline WHERE key = :timeline
+WITH RECURSIVE part (timeline, family, ancestor, seal, start, stop, depth) AS (
+    SELECT key, family, ancestor, seal, ancestor_length, :length, 0 FROM timeline WHERE key = :timeline
     UNION ALL
-    SELECT t.key, t.ancestor, t.ancestor_length, part.start, depth + 1
+    SELECT t.key, t.family, t.ancestor, t.seal, t.ancestor_length, part.start, depth + 1
     FROM part JOIN timeline AS t ON t.key = part.ancestor AND t.key < part.timeline
     WHERE part.start > :from
 )
-SELECT timeline, start, stop FROM part ORDER BY depth;
+SELECT timeline, family, ancestor, start, seal, stop FROM part ORDER BY depth;
 
 -- name: read_bodies
 -- The bodies of a range of one timeline's own entries.
@@ -331,8 +331,8 @@ WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
 ORDER BY e.position;
 
 -- name: read_hashed_bodies
--- The same with the hash that each body must have.
-SELECT c.hash, CAST(c.body AS BLOB) FROM entry AS e JOIN content AS c ON c.key = e.content
+-- The same with what each must be: its place, the seal of its place, and the hash of the body.
+SELECT e.position, e.seal, c.hash, CAST(c.body AS BLOB) FROM entry AS e JOIN content AS c ON c.key = e.content
 WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
 ORDER BY e.position;
 
@@ -341,9 +341,13 @@ ORDER BY e.position;
 INSERT INTO timeline (family, session, ancestor, ancestor_length)
 VALUES (:family, :session, :ancestor, :ancestor_length);
 
+-- name: seal_timeline
+-- The seal of a timeline, once it has its key.
+UPDATE timeline SET seal = :seal WHERE key = :timeline;
+
 -- name: insert_entry
 -- The message at a position.
-INSERT INTO entry (timeline, position, content) VALUES (:timeline, :position, :content);
+INSERT INTO entry (timeline, position, content, seal) VALUES (:timeline, :position, :content, :seal);
 
 -- name: find_content
 -- Content of a family with this hash: a candidate, until kind and bytes have been compared.
@@ -554,14 +558,14 @@ SELECT key, hash, CAST(body AS BLOB) FROM content WHERE family = :family;
 
 -- name: owned_timelines_of_family
 -- The timelines of a family, ancestors before their descendants, with the family of their owner.
-SELECT t.key, t.session, o.family, t.ancestor, t.ancestor_length
+SELECT t.key, t.session, o.family, t.ancestor, t.ancestor_length, t.seal
 FROM timeline AS t LEFT JOIN session AS o ON o.key = t.session
 WHERE t.family = :family
 ORDER BY t.key;
 
 -- name: entries_of_timeline
 -- The entries of a timeline with the hash and family of their content.
-SELECT e.position, e.content, h.hash, h.family FROM entry AS e LEFT JOIN content AS h ON h.key = e.content
+SELECT e.position, e.content, e.seal, h.hash, h.family FROM entry AS e LEFT JOIN content AS h ON h.key = e.content
 WHERE e.timeline = :timeline
 ORDER BY e.position;
 
@@ -573,7 +577,7 @@ ORDER BY s.key, c.seq;
 
 -- name: chunks_of_whole
 -- The pieces of a long attachment: the hash and length of each.
-SELECT k.position, h.hash, length(CAST(h.body AS BLOB)) FROM chunk AS k LEFT JOIN content AS h ON h.key = k.content
+SELECT k.content, k.position, h.hash, length(CAST(h.body AS BLOB)) FROM chunk AS k LEFT JOIN content AS h ON h.key = k.content
 WHERE k.whole = :whole
 ORDER BY k.position;
 

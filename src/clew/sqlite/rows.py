@@ -33,6 +33,9 @@ from clew.times import from_micros, to_micros
 
 Row = Sequence[Any]
 
+# Where a page is damaged, a column may come out as a value of another type.
+_UNREADABLE = (AttributeError, OverflowError, TypeError, ValueError)
+
 _FIRST_MICROS = to_micros(datetime.min.replace(tzinfo=UTC))
 _LAST_MICROS = to_micros(datetime.max.replace(tzinfo=UTC))
 
@@ -112,7 +115,7 @@ class CheckpointRow(NamedTuple):
     def check(self) -> "CheckpointRow":
         """Itself, where it is as it was written."""
         if not self.is_sealed():
-            raise checkpoint_damaged(UUID(bytes=self.id), "it does not match its seal")
+            raise checkpoint_damaged(shown_id(self.id), "it does not match its seal")
         return self
 
 
@@ -124,13 +127,13 @@ def checked_session(row: Row) -> SessionRow:
     """A row of a session where it is as it was written."""
     found = SessionRow(*row)
     if not found.is_sealed():
-        raise session_damaged(UUID(bytes=found.id), "it does not match its seal")
+        raise session_damaged(shown_id(found.id), "it does not match its seal")
     return found
 
 
 def session_fields(row: SessionRow) -> dict[str, Any]:
     """The fields that a session and its summary share."""
-    id = UUID(bytes=row.id)
+    id = shown_id(row.id)
     try:
         return {
             "id": id,
@@ -147,7 +150,7 @@ def session_fields(row: SessionRow) -> dict[str, Any]:
             "created_at": from_micros(row.created_at),
             "updated_at": from_micros(row.updated_at),
         }
-    except (ValueError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise session_damaged(id, str(error)) from error
 
 
@@ -161,9 +164,9 @@ def session_summary(columns: Row) -> SessionSummary:
         fields, damage = session_fields(_mended(row)), error.message
     return SessionSummary(
         **fields,
-        message_count=length or 0,
-        checkpoint_count=row.checkpoint_count,
-        active_checkpoint_id=optional_id(checkpoint_id),
+        message_count=_counted(length),
+        checkpoint_count=_counted(row.checkpoint_count),
+        active_checkpoint_id=optional_id(_whole_id(checkpoint_id)),
         last_message_at=None if row.last_message_at is None else from_micros(_in_range(row.last_message_at)),
         damage=damage,
     )
@@ -172,6 +175,7 @@ def session_summary(columns: Row) -> SessionSummary:
 def _mended(row: SessionRow) -> SessionRow:
     """A damaged row with stand-ins for what cannot be read."""
     return row._replace(
+        id=shown_id(row.id).bytes,
         title=_readable(row.title) or b"",
         visibility=row.visibility if row.visibility in list(Visibility) else Visibility.PRIVATE,
         status=row.status if row.status in list(SessionStatus) else SessionStatus.ACTIVE,
@@ -182,6 +186,7 @@ def _mended(row: SessionRow) -> SessionRow:
         forked_from=_whole_id(row.forked_from),
         metadata=None,
         created_at=_in_range(row.created_at),
+        revision=_counted(row.revision),
         updated_at=_in_range(row.updated_at),
     )
 
@@ -206,7 +211,7 @@ def checkpoint(row: CheckpointRow, state: State) -> Checkpoint:
 
 def checkpoint_summary(row: CheckpointRow, metadata: bytes | None = None) -> CheckpointSummary:
     """A checkpoint in a list, with its metadata where that has been read."""
-    id = UUID(bytes=row.id)
+    id = shown_id(row.id)
     damage = None if row.is_sealed() else "the row of the checkpoint does not match its seal"
     value = None
     if metadata is not None and row.metadata_hash is not None:
@@ -216,10 +221,10 @@ def checkpoint_summary(row: CheckpointRow, metadata: bytes | None = None) -> Che
             damage = error.message
     return CheckpointSummary(
         id=id,
-        session_id=UUID(int=0) if row.session_id is None else UUID(bytes=row.session_id),
-        parent_id=optional_id(row.parent_id),
+        session_id=shown_id(row.session_id),
+        parent_id=optional_id(_whole_id(row.parent_id)),
         label=None if row.label is None else row.label.decode(errors="replace"),
-        message_count=row.length,
+        message_count=_counted(row.length),
         created_at=from_micros(_in_range(row.created_at)),
         updated_at=from_micros(_in_range(row.created_at if row.updated_at is None else row.updated_at)),
         metadata=value,
@@ -248,8 +253,17 @@ def id_bytes(id: UUID | None) -> bytes | None:
     return None if id is None else id.bytes
 
 
-def _in_range(micros: int) -> int:
-    return min(max(micros, _FIRST_MICROS), _LAST_MICROS)
+def shown_id(stored: Any) -> UUID:
+    """An id that may be damaged: all zeros stand for what is none."""
+    return UUID(bytes=_whole_id(stored) or bytes(16))
+
+
+def _in_range(micros: Any) -> int:
+    return min(max(micros, _FIRST_MICROS), _LAST_MICROS) if isinstance(micros, int) else _FIRST_MICROS
+
+
+def _counted(number: Any) -> int:
+    return number if isinstance(number, int) else 0
 
 
 def _optional_text(stored: bytes | None) -> str | None:
@@ -260,8 +274,8 @@ def _readable(text: bytes | None) -> bytes | None:
     return None if text is None else text.decode(errors="replace").encode()
 
 
-def _whole_id(stored: bytes | None) -> bytes | None:
-    return stored if stored is not None and len(stored) == 16 else None
+def _whole_id(stored: Any) -> bytes | None:
+    return stored if isinstance(stored, bytes) and len(stored) == 16 else None
 
 
 def _session_metadata(row: SessionRow) -> Any:

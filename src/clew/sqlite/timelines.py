@@ -6,16 +6,15 @@ timeline that holds its last message.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain as concatenate
 from uuid import UUID
 
 import apsw
 import msgspec
 
 from clew.errors import CorruptStateError
-from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain
+from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain, row_seal
 from clew.sqlite.content import checked, store_messages
-from clew.sqlite.queries import execute, execute_many, iterate
+from clew.sqlite.queries import execute, execute_many, fetch_all, iterate
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -60,18 +59,28 @@ def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequ
         timeline = _branch(connection, owner, point)
     digests = [content_hash(body) for body in bodies]
     keys = store_messages(connection, owner.family, bodies, digests)
-    execute_many(
-        connection, "insert_entry", [(timeline, position, key) for position, key in enumerate(keys, point.length)]
-    )
+    places = enumerate(zip(keys, digests, strict=True), point.length)
+    entries = [(timeline, position, key, entry_seal(timeline, position, digest)) for position, (key, digest) in places]
+    execute_many(connection, "insert_entry", entries)
     return Point(timeline, point.length + len(bodies), link_chain(point.chain, digests), is_end=True)
+
+
+def entry_seal(timeline: int, position: int, digest: bytes) -> int:
+    """31 bits that tie a message to its place: a slice has them where a whole conversation has its chain."""
+    return row_seal((timeline, position, digest)) & 0x7FFFFFFF
+
+
+def timeline_seal(timeline: int, family: int, ancestor: int | None, ancestor_length: int) -> int:
+    """What a timeline is, but for its owner, who may go."""
+    return row_seal((timeline, family, ancestor, ancestor_length))
 
 
 def common_prefix(connection: apsw.Connection, point: Point, bodies: Sequence[bytes]) -> int:
     """How many messages the conversation at `point` and `bodies` begin with in common, compared byte by byte."""
     limit = min(point.length, len(bodies))
-    for position, (_, body) in enumerate(_hashed(connection, point, 0, limit)):
-        if body != bodies[position]:
-            return position
+    for index, (_, _, body) in enumerate(_placed(connection, _parts(connection, point), 0, limit)):
+        if body != bodies[index]:
+            return index
     return limit
 
 
@@ -103,53 +112,68 @@ def read(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> list
 
 
 def read_slice(connection: apsw.Connection, point: Point, start: int, stop: int, checkpoint_id: UUID) -> list[bytes]:
-    """The messages from `start` to `stop`, each checked against its own hash, without reading any other."""
+    """The messages from `start` to `stop`, each checked for its place and its hash, without reading any other."""
     if stop <= start:
         return []
-    bodies = [
-        checked(digest, body, f"message {position} of checkpoint {checkpoint_id}", checkpoint_id)
-        for position, (digest, body) in enumerate(_hashed(connection, point, start, stop), start)
-    ]
+    parts = _parts(connection, point, start, checkpoint_id)
+    bodies: list[bytes] = []
+    for position, (is_in_place, digest, body) in enumerate(_placed(connection, parts, start, stop), start):
+        if not is_in_place:
+            raise _damaged(checkpoint_id, f"has messages out of place from {position} on")
+        bodies.append(checked(digest, body, f"message {position} of checkpoint {checkpoint_id}", checkpoint_id))
     if len(bodies) != stop - start:
         raise _damaged(checkpoint_id, f"has {len(bodies)} of the {stop - start} messages from {start} on")
     return bodies
 
 
 def _branch(connection: apsw.Connection, owner: Owner, point: Point) -> int:
-    execute(
-        connection,
-        "insert_timeline",
-        {
-            "family": owner.family,
-            "session": owner.session,
-            "ancestor": point.timeline,
-            "ancestor_length": point.length,
-        },
-    )
-    return connection.last_insert_rowid()
+    ancestor = {"ancestor": point.timeline, "ancestor_length": point.length}
+    execute(connection, "insert_timeline", {"family": owner.family, "session": owner.session, **ancestor})
+    timeline = connection.last_insert_rowid()
+    seal = timeline_seal(timeline, owner.family, point.timeline, point.length)
+    execute(connection, "seal_timeline", {"timeline": timeline, "seal": seal})
+    return timeline
 
 
-def _parts(connection: apsw.Connection, point: Point, start: int = 0) -> list[Part]:
-    """The parts that hold the conversation from `start` to the point, in order."""
+def _parts(connection: apsw.Connection, point: Point, start: int = 0, checkpoint_id: UUID | None = None) -> list[Part]:
+    """The parts that hold the conversation from `start` to the point, in order.
+
+    With a `checkpoint_id` each timeline must be as it was written, else CorruptStateError naming that; without one the
+    caller finds out by the chain.
+    """
     if point.timeline is None:
         return []
-    rows = iterate(connection, "timeline_parts", {"timeline": point.timeline, "length": point.length, "from": start})
-    return [Part(*row) for row in rows][::-1]
+    rows = fetch_all(connection, "timeline_parts", {"timeline": point.timeline, "length": point.length, "from": start})
+    parts: list[Part] = []
+    for timeline, family, ancestor, begin, seal, stop in reversed(rows):
+        if not (isinstance(begin, int) and isinstance(stop, int)):
+            raise CorruptStateError(f"timeline {timeline} cannot be trusted", checkpoint_id)
+        if checkpoint_id is not None and seal != timeline_seal(timeline, family, ancestor, begin):
+            raise _damaged(checkpoint_id, f"lies on timeline {timeline}, which does not match its seal")
+        parts.append(Part(timeline, begin, stop))
+    return parts
 
 
-def _hashed(connection: apsw.Connection, point: Point, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
-    clipped = (
-        Part(part.timeline, max(part.start, start), min(part.stop, stop)) for part in _parts(connection, point, start)
-    )
-    return concatenate.from_iterable(
-        iterate(connection, "read_hashed_bodies", msgspec.structs.asdict(part)) for part in clipped
-    )
+def _placed(
+    connection: apsw.Connection, parts: list[Part], start: int, stop: int
+) -> Iterator[tuple[bool, bytes, bytes]]:
+    """The messages from `start` to `stop`: whether each is in its place, its hash, and its body."""
+    expected = start
+    for part in parts:
+        clipped = Part(part.timeline, max(part.start, start), min(part.stop, stop))
+        for position, seal, digest, body in iterate(connection, "read_hashed_bodies", msgspec.structs.asdict(clipped)):
+            yield position == expected and seal == entry_seal(part.timeline, position, digest), digest, body
+            expected += 1
 
 
 def _name_damaged_message(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> None:
-    for position, (digest, body) in enumerate(_hashed(connection, point, 0, point.length)):
+    """Raise for the first message that is not what it was; none where it cannot be told."""
+    messages = _placed(connection, _parts(connection, point), 0, point.length)
+    for position, (is_in_place, digest, body) in enumerate(messages):
         if content_hash(body) != digest:
             raise _damaged(checkpoint_id, f"has a message {position} that does not match its hash")
+        if not is_in_place:
+            raise _damaged(checkpoint_id, f"has messages lost, doubled or out of place from {position} on")
 
 
 def _damaged(checkpoint_id: UUID, what: str) -> CorruptStateError:

@@ -76,4 +76,4 @@ class MaintenanceMethods(AttachmentMethods):
 
         A session that has changed since the plan was made is left alone, and told in the result.
         """
-        return pruning.apply(self._backend, plan, self._clock)
+        return pruning.apply(self._backend, checks.prune_plan(plan), self._clock)

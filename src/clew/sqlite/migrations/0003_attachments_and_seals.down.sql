@@ -3,6 +3,8 @@ DROP VIEW attachments;
 DROP TABLE chunk;
 DROP TABLE waiting_attachment;
 DROP TABLE attachment;
+ALTER TABLE entry DROP COLUMN seal;
+ALTER TABLE timeline DROP COLUMN seal;
 ALTER TABLE checkpoint DROP COLUMN seal;
 ALTER TABLE session DROP COLUMN tip_seal;
 ALTER TABLE session DROP COLUMN seal;

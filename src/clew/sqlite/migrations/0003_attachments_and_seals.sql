@@ -1,5 +1,6 @@
--- Attachments, and a seal for every row that a caller is shown: a hash over its values (see rows.py), so that a changed
--- bit is an error and not another title, parent or time. clew_seal is a function of clew's.
+-- Attachments, and a seal for every row that leads to what a caller is shown: a hash over its values (see rows.py and
+-- timelines.py), so that a changed bit is an error and not another title, parent, time or message. clew_seal is a function
+-- of clew's.
 
 ALTER TABLE session ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;      -- of what a session is
 
@@ -22,6 +23,15 @@ UPDATE checkpoint SET
         timeline, length, chain, (SELECT m.hash FROM content AS m WHERE m.key = checkpoint.metadata),
         CAST(label AS BLOB), created_at, updated_at, fingerprint
     );
+
+ALTER TABLE timeline ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
+
+UPDATE timeline SET seal = clew_seal(key, family, ancestor, ancestor_length);
+
+ALTER TABLE entry ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;        -- 31 bits of one: there are many of these rows
+
+UPDATE entry SET
+    seal = clew_seal(timeline, position, (SELECT m.hash FROM content AS m WHERE m.key = entry.content)) & 0x7fffffff;
 
 -- Named bytes beside a checkpoint. `content` is the bytes themselves, or, where there is a chunk_size, the hashes of the
 -- pieces in order, which the table chunk leads to.
