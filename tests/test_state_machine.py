@@ -4,14 +4,28 @@ import tempfile
 from pathlib import Path
 
 import apsw
+import pytest
 from tests.contract.underneath import compare, read_tables
 
-from clew import Store
+from clew import Store, limits
 from clew.sqlite import open_backend
 from clew.testing import Clock, StoreMachine, machine_test
 
 
-class FileMachine(StoreMachine):
+class SmallPieces(StoreMachine):
+    """Attachments are kept in pieces of a few bytes, so that a walk has many of several pieces."""
+
+    def __init__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(limits, "ATTACHMENT_CHUNK_BYTES", 8)
+        super().__init__()
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.patch.undo()
+
+
+class FileMachine(SmallPieces):
     """Two stores on one file; the tables are read through a connection of their own."""
 
     def open_store(self, clock: Clock) -> Store:
@@ -36,7 +50,7 @@ class FileMachine(StoreMachine):
         self.directory.cleanup()
 
 
-class MemoryMachine(StoreMachine):
+class MemoryMachine(SmallPieces):
     """Two stores over one database in memory."""
 
     def open_store(self, clock: Clock) -> Store:

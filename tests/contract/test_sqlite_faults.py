@@ -12,12 +12,15 @@ import apsw
 import pytest
 from tests.contract.test_sqlite import open_store
 
-from clew import Session, StorageError, Store
+from clew import SAME, Label, Session, StorageError, Store, limits
 from clew.sqlite import SQLiteBackend
 from clew.testing import Clock
 from clew.testing.contract.base import active, contents, ids, said, users
 
 MOST_STATEMENTS = 200
+
+LONG = bytes(range(30))
+"""Bytes of several pieces."""
 
 WRITES: dict[str, Callable[[Store, Session], Any]] = {
     "create_session": lambda store, _: store.create_session(
@@ -36,12 +39,39 @@ WRITES: dict[str, Callable[[Store, Session], Any]] = {
     ),
     "delete": lambda store, session: store.delete_session(session.id),
     "rewind": lambda store, session: store.set_active_checkpoint(session.id, _root(store, session)),
-    "purge": lambda store, session: store.purge_session(session.id),
+    "rewind to a label": lambda store, session: store.set_active_checkpoint(session.id, Label("begun")),
+    "purge": lambda store, session: store.purge_session(session.id, if_revision=session.revision),
+    "append with attachments": lambda store, session: store.append(
+        session.id, users("xy"), label="later", attachments={"long": SAME, "f": SAME, "new": LONG + b"!", "w": b"waits"}
+    ),
+    "full list with attachments": lambda store, session: store.create_checkpoint(
+        session.id, users("aXc"), parent_id=Label("tip"), label="later", attachments={"long": SAME, "new": LONG[::-1]}
+    ),
+    "attach": lambda store, session: store.attach(session.id, {"a": LONG + b"!", "b": b"", "f": b"file"}),
+    "attach to a label": lambda store, session: store.attach(session.id, {"a": LONG, "b": b"1"}, label="tip"),
+    "attach to a label to come": lambda store, session: store.attach(session.id, {"a": LONG, "z": b"1"}, label="later"),
+    "replace": lambda store, session: store.attach(
+        session.id, {"long": LONG[8:], "f": b"new", "a": b"1"}, on_conflict="replace"
+    ),
+    "label": lambda store, session: store.set_label(active(session).id, "another"),
+    "label with what waited": lambda store, session: store.set_label(_root(store, session), "later"),
+    "move a label": lambda store, session: store.set_label(_root(store, session), "tip", move=True),
+    "take a label away": lambda store, session: store.set_label(active(session).id, None),
+    "delete a checkpoint": lambda store, session: store.delete_checkpoints(session.id, _middle(store, session)),
+    "delete the active checkpoint": lambda store, session: store.delete_checkpoints(session.id, active(session).id),
+    "delete a root and all below": lambda store, session: store.delete_checkpoints(
+        session.id, _root(store, session), children="delete", if_revision=session.revision
+    ),
+    "copy": lambda store, session: store.copy_session(session.id, source="tool", source_id="copy"),
 }
 
 
 def _root(store: Store, session: Session) -> Any:
     return ids(store.list_checkpoints(session.id))[0]
+
+
+def _middle(store: Store, session: Session) -> Any:
+    return ids(store.list_checkpoints(session.id))[1]
 
 
 @contextmanager
@@ -67,15 +97,28 @@ def _trace(store: Store, allow: Any) -> None:
     backend._engine.alone(lambda connection: setattr(connection, "exec_trace", allow), timeout=30)
 
 
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ATTACHMENT_CHUNK_BYTES", 8)
+
+
+def _begun(store: Store) -> tuple[Session, Session]:
+    """A session a b c with labels and attachments, some of which wait, and a fork of it."""
+    begun = store.create_session("begun", messages=users("a"), metadata={"k": 1}, session_metadata={"s": 1})
+    store.set_label(active(begun).id, "begun")
+    store.append(begun.id, users("b"), attachments={"long": LONG})
+    store.append(begun.id, users("c"), metadata={"k": 2}, label="tip", attachments={"long": SAME, "f": b"file"})
+    store.attach(begun.id, {"long": LONG, "w": b"waits"}, label="later")
+    return store.get_session(begun.id), store.fork_session(begun.id)
+
+
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_a_write_that_fails_at_any_statement_leaves_nothing_behind(
     tmp_path: Path, write: Callable[[Store, Session], Any]
 ) -> None:
     with open_store(tmp_path / "agent.db", Clock(tick=0)) as store:
-        begun = store.create_session("begun", messages=users("ab"), metadata={"k": 1}, session_metadata={"s": 1})
-        store.append(begun.id, users("c"), metadata={"k": 2})
-        fork = store.fork_session(begun.id)
-        session, before = store.get_session(begun.id), contents(store)
+        session, fork = _begun(store)
+        before = contents(store)
         failures = _fail_until_it_succeeds(store, session, write, before)
         assert failures > 2
         assert contents(store) != before
@@ -91,7 +134,28 @@ def _fail_until_it_succeeds(store: Store, session: Session, write: Callable[[Sto
                 failed = True
             else:
                 failed = False
+        assert list(store.verify()) == []
         if contents(store) != before:  # the write is there: what failed, if anything, came after its commit
             return number - 1
         assert failed, "a write that returned has to be there"
     raise AssertionError(f"not through after {MOST_STATEMENTS} statements")
+
+
+def test_compacting_that_fails_at_any_statement_loses_nothing(tmp_path: Path) -> None:
+    with open_store(tmp_path / "agent.db", Clock(tick=0)) as store:
+        session, _ = _begun(store)
+        store.delete_checkpoints(session.id, active(session).id)
+        before, failures = contents(store), 0
+        for number in range(1, MOST_STATEMENTS):
+            with failing(store, number):
+                try:
+                    store.compact()
+                except StorageError:
+                    failures += 1
+                else:
+                    break
+            assert list(store.verify()) == []
+            assert contents(store) == before
+        assert failures > 2
+        store.compact()
+        assert contents(store) == before

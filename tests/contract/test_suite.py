@@ -4,8 +4,11 @@ import asyncio
 import inspect
 import threading
 from collections import Counter
+from collections.abc import AsyncIterator, Generator
+from typing import cast
 
-from clew import AsyncStore, Store
+from clew import AsyncStore, Finding, Store
+from clew.backend import Report
 from clew.sqlite import open_backend
 from clew.testing import StoreContract, over_async
 from clew.testing.contract.calls import EVERY
@@ -41,3 +44,23 @@ def test_the_awaited_methods_run_on_a_loop_in_another_thread() -> None:
     assert loop.is_closed()
     assert thread is not threading.current_thread()
     assert not thread.is_alive()
+
+
+def test_an_awaited_iterator_gives_its_items_and_is_closed_where_it_is_left() -> None:
+    closed = []
+
+    class Watched(AsyncStore):
+        async def verify(self, *, progress: Report | None = None) -> AsyncIterator[Finding]:
+            try:
+                for kind in "abc":
+                    yield Finding(kind=kind, message="")
+            finally:
+                closed.append(asyncio.get_running_loop())
+
+    with over_async(Watched(lambda: Store(open_backend(None, busy_timeout=1)))) as store:
+        assert [finding.kind for finding in store.verify()] == ["a", "b", "c"]
+        items = cast(Generator[Finding, None, None], store.verify())
+        assert next(items).kind == "a"
+        assert len(closed) == 1
+        items.close()
+        assert len(closed) == 2

@@ -1,7 +1,7 @@
 """The tables of an SQLite store, read by hand and compared with the model of the state machine.
 
-Nothing of clew reads or resolves here: conversations are put together from the timelines in Python, and hashes and
-chains are computed anew.
+Nothing of clew reads or resolves here: conversations are put together from the timelines in Python, attachments from
+their pieces, and hashes, chains and seals are computed anew.
 """
 
 import json
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import apsw
+import msgspec
 import xxhash
 
 from clew.testing import Model
@@ -31,6 +32,9 @@ class Tables(NamedTuple):
     entry: list[Row]
     content: list[Row]
     session_count: list[Row]
+    attachment: list[Row]
+    waiting_attachment: list[Row]
+    chunk: list[Row]
 
 
 def read_tables(connection: apsw.Connection) -> Tables:
@@ -56,9 +60,11 @@ def compare(tables: Tables, model: Model) -> None:
         _compare_session(reader, row, model)
     for row in tables.checkpoint:
         _compare_checkpoint(reader, row, model)
+    _compare_waiting(reader, tables, model)
     _check_counters(tables)
     _check_timelines(tables)
     _check_content(tables)
+    _check_references(reader, tables)
 
 
 class Reader:
@@ -70,6 +76,12 @@ class Reader:
         self.timelines = {row["key"]: row for row in tables.timeline}
         self.entries = {(row["timeline"], row["position"]): row["content"] for row in tables.entry}
         self.content = {row["key"]: row for row in tables.content}
+        self.chunks: dict[int, dict[int, int]] = {}
+        for row in tables.chunk:
+            self.chunks.setdefault(row["whole"], {})[row["position"]] = row["content"]
+        self.attachments: dict[tuple[int, int], list[Row]] = {}
+        for row in tables.attachment:
+            self.attachments.setdefault((row["session"], row["seq"]), []).append(row)
 
     def bodies(self, timeline: int | None, length: int) -> list[bytes]:
         """The messages before `length` along a timeline."""
@@ -93,9 +105,28 @@ class Reader:
 
     def body(self, key: int) -> bytes:
         """One value, whose hash must be right."""
-        body = self.content[key]["body"].encode()
+        body = self.content[key]["body"]
+        body = body.encode() if isinstance(body, str) else body
         assert xxhash.xxh3_128_digest(body) == self.content[key]["hash"]
         return bytes(body)
+
+    def hash(self, key: int | None) -> bytes | None:
+        """The hash of one value."""
+        return None if key is None else bytes(self.content[key]["hash"])
+
+    def pieces(self, row: Row) -> bytes:
+        """The bytes of an attachment, put together where they are in pieces."""
+        body = self.body(row["content"])
+        if row["chunk_size"] is not None:
+            chunks = self.chunks[row["content"]]
+            assert sorted(chunks) == list(range(len(chunks)))
+            parts = [self.body(chunks[position]) for position in sorted(chunks)]
+            assert body == b"".join(map(xxhash.xxh3_128_digest, parts))
+            assert {len(part) for part in parts[:-1]} <= {row["chunk_size"]}
+            assert 0 < len(parts[-1]) <= row["chunk_size"]
+            body = b"".join(parts)
+        assert len(body) == row["size"]
+        return body
 
     def value(self, key: int | None) -> Any:
         """One value decoded."""
@@ -112,8 +143,18 @@ def _compare_session(reader: Reader, row: Row, model: Model) -> None:
     tree = sorted(key for key in reader.checkpoints if key[0] == row["key"])
     assert [UUID(bytes=reader.checkpoints[key]["id"]) for key in tree] == known["checkpoints"]
     assert row["checkpoint_count"] == len(tree)
-    assert row["next_seq"] > tree[-1][1]
-    assert reader.checkpoints[row["key"], row["active"]]["id"] == known["active"].bytes
+    assert row["next_seq"] > max((seq for _, seq in tree), default=0)
+    active = None if row["active"] is None else reader.checkpoints[row["key"], row["active"]]["id"]
+    assert active == (None if known["active"] is None else known["active"].bytes)
+    assert row["seal"] == seal(
+        row["id"], row["family"], utf8(row["title"]), row["visibility"], row["status"], utf8(row["cwd"]),
+        utf8(row["source"]), utf8(row["source_id"]), row["parent_session_id"], row["forked_from"],
+        reader.hash(row["metadata"]), row["created_at"], row["fingerprint"],
+    )  # fmt: skip
+    assert row["tip_seal"] == seal(
+        row["id"], row["active"], row["next_seq"], row["checkpoint_count"], row["revision"], row["updated_at"],
+        row["last_message_at"],
+    )  # fmt: skip
 
 
 def _compare_checkpoint(reader: Reader, row: Row, model: Model) -> None:
@@ -129,10 +170,52 @@ def _compare_checkpoint(reader: Reader, row: Row, model: Model) -> None:
     for body in bodies:
         chain = xxhash.xxh3_128_digest(chain + xxhash.xxh3_128_digest(body))
     assert row["chain"] == chain
+    updated_at = row["created_at"] if row["updated_at"] is None else row["updated_at"]
+    assert updated_at == known["updated_at"]
+    owner = reader.sessions[row["session"]]["id"]
+    assert row["seal"] == seal(
+        owner, row["seq"], row["id"], parent, row["timeline"], row["length"], row["chain"],
+        reader.hash(row["metadata"]), utf8(row["label"]), row["created_at"], row["updated_at"], row["fingerprint"],
+    )  # fmt: skip
+    attached = reader.attachments.get((row["session"], row["seq"]), [])
+    assert _items(reader, attached, row["id"], None) == known["attachments"]
     if row["timeline"] is not None:
         timeline = reader.timelines[row["timeline"]]
         assert timeline["family"] == reader.sessions[row["session"]]["family"]
         assert row["length"] > timeline["ancestor_length"], "a point lies on the timeline of its last message"
+
+
+def _items(reader: Reader, rows: list[Row], owner: bytes, label: str | None) -> dict[str, tuple[bytes, str | None]]:
+    """Attachments of one checkpoint, or of one label, by name."""
+    for row in rows:
+        assert row["seal"] == seal(
+            owner, utf8(label), utf8(row["name"]), utf8(row["content_type"]), row["size"], row["chunk_size"],
+            reader.hash(row["content"]),
+        )  # fmt: skip
+    return {row["name"]: (reader.pieces(row), row["content_type"]) for row in rows}
+
+
+def _compare_waiting(reader: Reader, tables: Tables, model: Model) -> None:
+    """What waits for labels, and for none that a checkpoint has."""
+    found: dict[tuple[int, str], list[Row]] = {}
+    for row in tables.waiting_attachment:
+        found.setdefault((row["session"], row["label"]), []).append(row)
+    for key, session in reader.sessions.items():
+        known = model.sessions[UUID(bytes=session["id"])]["waiting"]
+        waiting = {label: rows for (owner, label), rows in found.items() if owner == key}
+        assert {label: _items(reader, rows, session["id"], label) for label, rows in waiting.items()} == known
+    taken = {(row["session"], row["label"]) for row in tables.checkpoint}
+    assert taken.isdisjoint(found)
+
+
+def seal(*values: object) -> int:
+    """The 64 bits over the values of a row."""
+    return int.from_bytes(xxhash.xxh3_64_digest(msgspec.msgpack.encode(values)), "big", signed=True)
+
+
+def utf8(text: str | None) -> bytes | None:
+    """Text as seals have it."""
+    return None if text is None else text.encode()
 
 
 def _check_counters(tables: Tables) -> None:
@@ -157,3 +240,15 @@ def _check_content(tables: Tables) -> None:
     kept = [(row["family"], row["body"]) for row in tables.content]
     assert len(set(kept)) == len(kept)
     assert {family for family, _ in kept} <= {row["family"] for row in tables.session}
+
+
+def _check_references(reader: Reader, tables: Tables) -> None:
+    """Whatever refers to content refers to some of its own family."""
+    family = {key: row["family"] for key, row in reader.sessions.items()}
+    of_timeline = {key: row["family"] for key, row in reader.timelines.items()}
+    used = [(family[row["session"]], row["content"]) for row in (*tables.attachment, *tables.waiting_attachment)]
+    used += [(family[row["session"]], row["metadata"]) for row in tables.checkpoint if row["metadata"] is not None]
+    used += [(row["family"], row["metadata"]) for row in tables.session if row["metadata"] is not None]
+    used += [(of_timeline[row["timeline"]], row["content"]) for row in tables.entry]
+    used += [(reader.content[row["whole"]]["family"], row["content"]) for row in tables.chunk]
+    assert all(reader.content[key]["family"] == expected for expected, key in used)

@@ -6,14 +6,21 @@ Needs pytest and hypothesis (the extra ``testing``). ``docs/testing.md`` shows h
 import pytest
 
 # Before the modules are imported: a failing assert of a module that pytest has not rewritten shows no values.
-pytest.register_assert_rewrite("clew.testing.beside", "clew.testing.contract", "clew.testing.damage")
+pytest.register_assert_rewrite(
+    "clew.testing.beside",
+    "clew.testing.contract",
+    "clew.testing.damage",
+    "clew.testing.erasure",
+    "clew.testing.steps",
+)
 
 from clew.testing.clock import Clock  # noqa: E402
 from clew.testing.contract import StoreContract  # noqa: E402
-from clew.testing.damage import DamageContract, Tamper  # noqa: E402
+from clew.testing.damage import DamageContract  # noqa: E402
 from clew.testing.machine import StoreMachine, machine_test  # noqa: E402
 from clew.testing.model import Model  # noqa: E402
 from clew.testing.over_async import over_async  # noqa: E402
+from clew.testing.tamper import Tamper  # noqa: E402
 
 __all__ = [
     "Clock",

@@ -1,6 +1,6 @@
 """A store and its model side by side: the same calls to both, and all that is stored compared after each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from random import Random
 from typing import Any
@@ -10,14 +10,18 @@ from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from clew.errors import StorageError
-from clew.model import Checkpoint, Session, SessionSummary
+from clew.model import Attachment, Checkpoint, CheckpointSummary, Session, SessionSummary
 from clew.store import Store
+from clew.testing import model as expected
 from clew.testing.clock import Clock, moment
 from clew.testing.model import Model, Refused, Row
 
 SESSION_FIELDS = (
     "title", "visibility", "status", "cwd", "source", "source_id", "parent_session_id", "forked_from", "revision",
 )  # fmt: skip
+
+LABELS = ["x", "y", "z"]
+"""Few, so that they meet."""
 
 
 class Dice(Random):
@@ -56,10 +60,14 @@ class SideBySide(RuleBasedStateMachine):
         self.given: list[UUID] = []
         self.calls: list[tuple[str, Row, UUID]] = []
         self.held: list[tuple[Checkpoint, Row]] = []
+        self.steps = 0
 
     def teardown(self) -> None:
-        for store in self.stores:
-            store.close()
+        try:
+            assert list(self.store.verify()) == []
+        finally:
+            for store in self.stores:
+                store.close()
 
     @property
     def store(self) -> Store:
@@ -69,6 +77,7 @@ class SideBySide(RuleBasedStateMachine):
     def both(self, what: str, act: Callable[[Store], Any], reflect: Callable[[Any], Any]) -> Any:
         """Do `act`, and let the model `reflect` its result, None where it failed. None where both refuse."""
         note(what)
+        self.clock.now += self.steps % 2  # times differ about as often as they tie
         result, code = None, None
         try:
             result = act(self.store)
@@ -97,6 +106,11 @@ class SideBySide(RuleBasedStateMachine):
         if dice.percent(8):
             return dice.choice([*self.gone, *self.model.checkpoints])
         return dice.choice(self.tree(session_id) or self.gone)
+
+    def a_place(self, dice: Dice, session_id: UUID) -> Any:
+        """A checkpoint of the session as the model spells it: the active one, by its id, or by a label."""
+        by_id = self.a_checkpoint(dice, session_id)
+        return dice.one(expected.ACTIVE, by_id, by_id, ("label", dice.choice(LABELS)))
 
     def tree(self, session_id: UUID) -> list[UUID]:
         """The checkpoints of a session, none where there is no session."""
@@ -131,22 +145,37 @@ class SideBySide(RuleBasedStateMachine):
         assert session.created_at == item.created_at == moment(row["created_at"])
         assert session.updated_at == item.updated_at == moment(row["updated_at"])
         assert item.last_message_at == optional_moment(row["last_message_at"])
+        assert (item.active_checkpoint_id, item.checkpoint_count) == (row["active"], len(row["checkpoints"]))
+        if row["active"] is None:
+            assert (session.active_checkpoint, item.message_count) == (None, 0)
+            return
         active = self.model.checkpoints[row["active"]]
-        assert (item.active_checkpoint_id, item.message_count) == (row["active"], len(active["messages"]))
-        assert item.checkpoint_count == len(row["checkpoints"])
+        assert item.message_count == len(active["messages"])
         assert session.active_checkpoint is not None
         compare_checkpoint(session.active_checkpoint, active)
         assert repr(self.store.get_messages(row["active"], start=1, stop=-1)) == repr(active["messages"][1:-1])
+        assert ids_in(self.store.ancestry(row["active"])) == self.model.ancestry(row["active"])
 
     def _compare_tree(self, row: Row) -> None:
-        page = self.store.list_checkpoints(row["id"], limit=1_000)
+        page = self.store.list_checkpoints(row["id"], limit=1_000, with_metadata=True, with_attachments="")
         assert page.total == len(row["checkpoints"])
-        assert [item.id for item in page] == row["checkpoints"]
+        assert ids_in(page) == row["checkpoints"]
         for item in page:
             known = self.model.checkpoints[item.id]
             assert (item.parent_id, item.label) == (known["parent_id"], known["label"])
             assert (item.message_count, item.created_at) == (len(known["messages"]), moment(known["created_at"]))
+            assert (item.updated_at, item.damage) == (moment(known["updated_at"]), None)
+            assert repr(item.metadata) == repr(known["metadata"])
+            compare_attachments(item.attachments, known)
             compare_checkpoint(self.store.get_checkpoint(item.id), known)
+        assert ids_in(self.store.branches(row["id"])) == self.model.branches(row["id"])
+
+    @invariant()
+    def verify_finds_nothing(self) -> None:
+        """Now and then, and at the end of the walk."""
+        self.steps += 1
+        if self.steps % 7 == 0:
+            assert list(self.store.verify()) == []
 
     @invariant()
     def what_is_gone_is_not_found(self) -> None:
@@ -163,7 +192,7 @@ class SideBySide(RuleBasedStateMachine):
         if len(self.held) > 3:
             checkpoint, known = self.held.pop(0)
             if self.model.checkpoints.get(checkpoint.id) is known:
-                compare_checkpoint(checkpoint, known)
+                compare_state(checkpoint, known)
 
     @invariant()
     def what_lies_underneath_agrees(self) -> None:
@@ -175,17 +204,35 @@ def compare_checkpoint(checkpoint: Checkpoint, row: Row) -> None:
     """A checkpoint as read against the one the model has."""
     for name in ("id", "session_id", "parent_id", "label"):
         assert getattr(checkpoint, name) == row[name], name
+    compare_state(checkpoint, row)
+    assert (checkpoint.created_at, checkpoint.updated_at) == (moment(row["created_at"]), moment(row["updated_at"]))
+
+
+def compare_state(checkpoint: Checkpoint, row: Row) -> None:
+    """The state alone, which never changes."""
     assert repr(checkpoint.state.messages) == repr(row["messages"])
     assert repr(checkpoint.state.metadata) == repr(row["metadata"])
-    assert checkpoint.created_at == checkpoint.updated_at == moment(row["created_at"])
+
+
+def compare_attachments(found: dict[str, Attachment] | None, row: Row) -> None:
+    """The attachments of a checkpoint as read, in the order of their names, against those the model has."""
+    assert found is not None
+    pairs = {name: (bytes(value), value.content_type) for name, value in found.items()}
+    assert pairs == row["attachments"]
+    assert list(pairs) == sorted(pairs)
+
+
+def ids_in(summaries: Iterable[CheckpointSummary]) -> list[UUID]:
+    """The ids of some checkpoints, in order."""
+    return [item.id for item in summaries]
 
 
 def ids_of(session: Session | None) -> tuple[UUID, UUID]:
     """The ids of a new session and its root, any where there is none."""
     if session is None:
         return UUID(int=0), UUID(int=0)
-    assert session.active_checkpoint is not None
-    return session.id, session.active_checkpoint.id
+    active = session.active_checkpoint  # None where it is no new one, and all its checkpoints were deleted
+    return session.id, UUID(int=0) if active is None else active.id
 
 
 def code_of(call: Callable[[], Any]) -> str | None:

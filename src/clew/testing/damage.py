@@ -3,16 +3,23 @@
 A contract of its own, because it needs to reach below the store: a backend's tests give a second fixture, `tamper`.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from clew import limits
 from clew.errors import CorruptStateError
-from clew.model import Checkpoint
+from clew.model import Checkpoint, CheckpointSummary, Session
+from clew.reports import Finding
 from clew.store import Store
-from clew.testing.contract.base import Contract, active, ids, said, titles, user, users
+from clew.testing.clock import SECOND, moment
+from clew.testing.contract.base import active, attached, by_ids, ids, said, titles, users
+from clew.testing.erasure import ErasureContract
+from clew.testing.tamper import BODIES, CHECKPOINT_FIELDS, LONG, SESSION_FIELDS, Tamper
 
 Read = Callable[[Store, Checkpoint], Any]
 
@@ -25,43 +32,9 @@ READS: dict[str, Read] = {
 }
 """Every way to the messages of a checkpoint that is active."""
 
-BODIES = {
-    "another message": b'{"role":"user","content":"z"}',
-    "no message": b"{}",
-    "null": b"null",
-    "an array": b"[]",
-    "half of a message": b'{"role":"us',
-    "nothing": b"",
-    "a NUL": b"\0",
-    "a message with more after it": b'{"role":"user","content":"b"},{}',
-    "the same message spelled differently": b'{"role": "user", "content": "b"}',
-    "what is no UTF-8": b'{"role":"user","content":"\xff"}',
-}
-"""What the second of the messages abcd may have turned into."""
 
-
-class Tamper(Protocol):
-    """Changes and looks for stored bytes behind the store's back."""
-
-    def replace_message(self, checkpoint_id: UUID, position: int, body: bytes) -> None:
-        """Put other bytes in the place of one message, and leave everything that checks it as it was."""
-
-    def lose_message(self, checkpoint_id: UUID, position: int) -> None:
-        """Remove one message from its place."""
-
-    def replace_metadata(self, checkpoint_id: UUID, body: bytes) -> None:
-        """Put other bytes in the place of the metadata of a checkpoint."""
-
-    def holds(self, needle: bytes) -> bool:
-        """Whether these bytes are anywhere in what the backend keeps, in unused places and logs too."""
-
-
-class DamageContract(Contract):
+class DamageContract(ErasureContract):
     """Damage is an error that names its checkpoint, never content, and hides nothing else. A purge leaves no byte."""
-
-    @pytest.fixture
-    def tamper(self) -> Tamper:
-        raise NotImplementedError("a subclass of the contract gives the fixture `tamper`")
 
     @pytest.fixture
     def whole(self, store: Store) -> Checkpoint:
@@ -72,6 +45,22 @@ class DamageContract(Contract):
     def step(self, store: Store, whole: Checkpoint) -> Checkpoint:
         """The checkpoint abcd that is damaged."""
         return store.append(whole.session_id, users("bcd"))
+
+    @pytest.fixture
+    def other(self, store: Store) -> Session:
+        """A session of the same content that stays whole."""
+        session = store.create_session("other", messages=users("abcd"), metadata={"k": 1})
+        store.attach(session.id, {"f": b"file", "long": LONG}, label="later")
+        store.append(session.id, [], label="point", attachments={"f": b"file", "long": LONG})
+        return store.get_session(session.id)
+
+    @pytest.fixture
+    def damaged(self, store: Store) -> Session:
+        """A session ab, abc, in which abc is active and has a label and attachments; something waits for a label."""
+        named = store.create_session("named", messages=users("ab"), source="tool", source_id="1", cwd="/repo")
+        store.append(named.id, users("c"), label="point", attachments={"f": b"file", "g": b"other", "long": LONG})
+        store.attach(named.id, {"f": b"waits"}, label="later")
+        return store.get_session(named.id)
 
     @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
     def test_a_changed_message_is_an_error_that_names_its_checkpoint(
@@ -145,44 +134,267 @@ class DamageContract(Contract):
         store.purge_session(step.session_id)
         assert titles(store.list_sessions()) == ["other"]
 
-    # -- what a purge leaves
+    # -- attachments
 
-    def test_a_purge_leaves_no_byte_of_a_session(self, store: Store, tamper: Tamper) -> None:
-        secret, kept = "Needle-in-a-session", "Needle-of-another"
-        store.create_session(kept, messages=[user(kept)], metadata=[kept], session_metadata={kept: 1}, cwd=kept)
-        session = store.create_session(
-            f"{secret}1", messages=[user(f"{secret}2")], metadata={f"{secret}3": 1}, cwd=f"{secret}4",
-            source=f"{secret}5", source_id=f"{secret}6", session_metadata={f"{secret}7": 1},
-        )  # fmt: skip
-        store.append(session.id, [user(f"{secret}8" * 2_000)], label=f"{secret}9", metadata=f"{secret}10")
-        store.create_checkpoint(session.id, [{f"{secret}11": []}])
-        store.update_session(session.id, title="short", cwd=None, metadata={"": f"{secret}12"})
-        assert tamper.holds(f"{secret}2".encode())
-        store.purge_session(session.id)
-        assert not tamper.holds(secret.encode())
-        assert not tamper.holds(secret.casefold().encode())
-        assert tamper.holds(kept.encode())
+    @pytest.mark.parametrize("body", [b"eilf", b"", b"file\0", b"fil", b'"file"'])
+    def test_a_changed_attachment_is_an_error_that_names_its_checkpoint(
+        self, store: Store, tamper: Tamper, damaged: Session, body: bytes
+    ) -> None:
+        step = active(damaged)
+        tamper.replace_attachment(step.id, "f", body)
+        self._attachment_is_damaged(store, step, "f")
 
-    def test_a_purge_leaves_what_a_fork_needs_and_no_byte_more(self, store: Store, tamper: Tamper) -> None:
-        origin = store.create_session("origin", messages=[user("needle-shared")], metadata="needle-noted")
-        early = store.fork_session(origin.id)
-        store.append(origin.id, [user("needle-origin")], metadata="needle-gone")
-        late = store.fork_session(origin.id)
-        store.append(origin.id, [user("needle-last")])
-        store.append(early.id, [user("needle-early")])
-        store.purge_session(origin.id)
-        assert self._held(tamper) == {"shared", "noted", "origin", "gone", "early"}
-        store.purge_session(late.id)
-        assert self._held(tamper) == {"shared", "noted", "early"}
-        store.purge_session(early.id)
-        assert self._held(tamper) == set()
+    @pytest.mark.parametrize("name", ["f", "long"])
+    def test_a_lost_attachment_is_an_error_that_names_its_checkpoint(
+        self, store: Store, tamper: Tamper, damaged: Session, name: str
+    ) -> None:
+        tamper.lose_attachment(active(damaged).id, name)
+        self._attachment_is_damaged(store, active(damaged), name)
 
-    def test_deleting_a_session_keeps_its_bytes(self, store: Store, tamper: Tamper) -> None:
-        session = store.create_session("", messages=[user("needle")])
-        store.delete_session(session.id)
-        assert tamper.holds(b"needle")
+    def test_a_damaged_piece_of_an_attachment_is_an_error_where_it_is_read(
+        self, store: Store, tamper: Tamper, damaged: Session
+    ) -> None:
+        step, size = active(damaged), limits.ATTACHMENT_CHUNK_BYTES
+        tamper.replace_attachment(step.id, "long", b"x" * size, piece=1)
+        for start, stop in ((size, size + 1), (0, None), (-size, None), (size - 1, 2 * size), (2 * size - 1, None)):
+            with pytest.raises(CorruptStateError, match=str(step.id)):
+                store.get_attachment(step.id, "long", start=start, stop=stop)
+        self._attachment_is_damaged(store, step, "long")
+
+    def _attachment_is_damaged(self, store: Store, step: Checkpoint, name: str) -> None:
+        """It cannot be read, `verify` names it, and it hides nothing else."""
+        for read in (lambda: store.get_attachment(step.id, name), lambda: store.get_attachments(step.id)):
+            with pytest.raises(CorruptStateError) as caught:
+                read()
+            assert caught.value.checkpoint_id == step.id
+        rest = {"f": b"file", "g": b"other", "long": LONG}
+        del rest[name]
+        assert {other: store.get_attachment(step.id, other) for other in rest} == rest
+        page = store.list_checkpoints(step.session_id, with_attachments="")
+        shown = next(item for item in page if item.id == step.id)
+        assert shown.damage is not None
+        assert shown.attachments == rest
+        assert store.get_attachments(step.id, prefix="g")[step.id] == {"g": b"other"}
+        assert said(store, step.id) == "abc"
+        (found,) = store.verify()
+        assert (found.session_id, found.checkpoint_id, found.attachment) == (step.session_id, step.id, name)
+
+    def test_a_damaged_attachment_hides_none_of_other_checkpoints(
+        self, store: Store, tamper: Tamper, damaged: Session, other: Session
+    ) -> None:
+        root, step = ids(store.list_checkpoints(damaged.id))
+        tamper.replace_attachment(step, "f", b"changed")
+        listed = store.list_checkpoints([damaged.id, other.id], with_attachments="")
+        assert {item.id: item.damage is None for item in listed} == {
+            root: True, step: False, **dict.fromkeys(ids(store.list_checkpoints(other.id)), True),
+        }  # fmt: skip
+        assert attached(store, active(other).id) == {"f": b"file", "long": LONG}
+        assert len(store.find_checkpoints(metadata=None)) >= 4
+
+    def test_the_same_bytes_attached_again_are_whole_where_they_are_new(
+        self, store: Store, tamper: Tamper, damaged: Session
+    ) -> None:
+        step = active(damaged)
+        tamper.replace_attachment(step.id, "f", b"changed")
+        tamper.replace_attachment(step.id, "long", b"changed")
+        again = store.append(damaged.id, [], attachments={"f": b"file", "long": LONG})
+        assert attached(store, again.id) == {"f": b"file", "long": LONG}
+
+    def test_a_damaged_attachment_can_be_replaced(self, store: Store, tamper: Tamper, damaged: Session) -> None:
+        step = active(damaged)
+        tamper.replace_attachment(step.id, "f", b"changed")
+        store.attach(damaged.id, {"f": b"mended"}, on_conflict="replace")
+        assert store.get_attachment(step.id, "f") == b"mended"
+
+    def test_damage_to_what_waits_for_a_label_is_found(self, store: Store, tamper: Tamper, damaged: Session) -> None:
+        tamper.replace_waiting_attachment(damaged.id, "later", "f", b"changed")
+        (found,) = store.verify()
+        assert (found.session_id, found.checkpoint_id, found.attachment) == (damaged.id, None, "f")
+        assert said(store, active(damaged).id) == "abc"
+        with pytest.raises(CorruptStateError):
+            store.get_attachments(store.append(damaged.id, [], label="later").id)
+
+    # -- rows
+
+    @pytest.mark.parametrize("field", SESSION_FIELDS)
+    def test_a_changed_field_of_a_session_is_an_error_and_shown_as_damage_in_lists(
+        self, store: Store, tamper: Tamper, damaged: Session, other: Session, field: str
+    ) -> None:
+        tamper.change_session(damaged.id, field, SESSION_FIELDS[field](damaged))
+        for read in (
+            lambda: store.get_session(damaged.id),
+            lambda: store.get_active_checkpoint(damaged.id),
+        ):
+            with pytest.raises(CorruptStateError, match=str(damaged.id)):
+                read()
+        shown = {item.id: item.damage for item in store.list_sessions()}
+        assert shown.pop(damaged.id) is not None
+        assert set(shown.values()) == {None}
+        assert store.get_session(other.id) == other
+        assert said(store, active(damaged).id) == "abc"
+        assert [item.damage for item in store.list_checkpoints(damaged.id)] == [None, None]
+        found = list(store.verify())
+        assert {finding.session_id for finding in found} == {damaged.id}
+        assert {finding.checkpoint_id for finding in found} == {None}
+
+    @pytest.mark.parametrize("field", CHECKPOINT_FIELDS)
+    def test_a_changed_field_of_a_checkpoint_is_an_error_and_shown_as_damage_in_lists(
+        self, store: Store, tamper: Tamper, damaged: Session, other: Session, field: str
+    ) -> None:
+        step = active(damaged)
+        root = ids(store.list_checkpoints(damaged.id))[0]
+        tamper.change_checkpoint(step.id, field.removeprefix("no "), CHECKPOINT_FIELDS[field](step))
+        reads: list[Callable[[], Any]] = [
+            lambda: store.get_checkpoint(step.id), lambda: store.get_active_checkpoint(damaged.id),
+            lambda: store.get_session(damaged.id), lambda: store.diff(step.id, root),
+        ]  # fmt: skip
+        for read in reads:
+            with pytest.raises(CorruptStateError) as caught:
+                read()
+            assert caught.value.checkpoint_id == step.id
+        page = store.list_checkpoints([damaged.id, other.id])
+        assert {item.id for item in page if item.damage is not None} == {step.id}
+        assert len(page) == 4
+        assert [(item.id, item.damage is None) for item in store.children(root)] in ([(step.id, False)], [])
+        assert said(store, root) == "ab"
+        found = list(store.verify())
+        assert {finding.session_id for finding in found} == {damaged.id}
+        assert {finding.checkpoint_id for finding in found} == {step.id}
+
+    def test_a_damaged_checkpoint_is_shown_wherever_it_is_listed(
+        self, store: Store, tamper: Tamper, damaged: Session
+    ) -> None:
+        root, step = ids(store.list_checkpoints(damaged.id))
+        tip = store.append(damaged.id, users("d")).id
+        tamper.change_checkpoint(step, "updated_at", moment(7 * SECOND))
+        lists: list[Iterable[CheckpointSummary]] = [
+            store.children(root), store.ancestry(tip), store.list_checkpoints(damaged.id, order="-created"),
+            store.list_checkpoints(damaged.id, order="label"), store.find_checkpoints(metadata=None, source="tool"),
+        ]  # fmt: skip
+        for items in lists:
+            assert [item.id for item in items if item.damage is not None] == [step]
+        assert by_ids(store.ancestry(tip)) == [tip, step, root]
+        assert said(store, tip) == "abcd"
+
+    def test_a_lost_checkpoint_is_missed_by_its_session_and_its_children(
+        self, store: Store, tamper: Tamper, damaged: Session, other: Session
+    ) -> None:
+        root, step = ids(store.list_checkpoints(damaged.id))
+        tip = store.append(damaged.id, users("d"))
+        tamper.lose_checkpoint(root)
+        assert step in {finding.checkpoint_id for finding in store.verify()}
+        with pytest.raises(CorruptStateError):
+            store.get_checkpoint(step)
+        assert said(store, tip.id) == "abcd"
+        tamper.lose_checkpoint(tip.id)
+        with pytest.raises(CorruptStateError, match=str(damaged.id)):
+            store.get_session(damaged.id)
+        found = {finding.session_id for finding in store.verify()}
+        assert damaged.id in found <= {damaged.id, None}
+        assert store.get_session(other.id) == other
+        assert {item.id for item in store.list_sessions()} >= {damaged.id, other.id}
+
+    def test_damaged_metadata_is_shown_as_damage_in_lists(
+        self, store: Store, tamper: Tamper, whole: Checkpoint, step: Checkpoint
+    ) -> None:
+        tip = store.append(step.session_id, [], metadata={"k": 2})
+        tamper.replace_metadata(tip.id, b'{"k":1}')
+        page = store.list_checkpoints(step.session_id, with_metadata=True)
+        assert [item.damage is None for item in page] == [True, True, False]
+        assert [item.metadata for item in page][:2] == [{"k": 1}, {"k": 1}]
+        assert {item.id for item in store.find_checkpoints(metadata=None) if item.damage is not None} == {tip.id}
+
+    # -- verify
+
+    def test_verifying_names_the_place_of_every_damaged_message(
+        self, store: Store, tamper: Tamper, whole: Checkpoint, step: Checkpoint, other: Session
+    ) -> None:
+        branch = store.append(step.session_id, users("xy"))
+        for checkpoint, position in ((step, 2), (whole, 0), (branch, 5)):
+            tamper.replace_message(checkpoint.id, position, b"{}")
+        assert self._places(store) == {
+            (step.session_id, whole.id, 0), (step.session_id, step.id, 2), (step.session_id, branch.id, 5),
+        }  # fmt: skip
+
+    def test_verifying_names_the_place_of_a_lost_message(
+        self, store: Store, tamper: Tamper, whole: Checkpoint, step: Checkpoint, other: Session
+    ) -> None:
+        tamper.lose_message(step.id, 2)
+        found = list(store.verify())
+        assert (step.session_id, step.id, 2) in {
+            (finding.session_id, finding.checkpoint_id, finding.position) for finding in found
+        }
+        assert {finding.checkpoint_id for finding in found} == {step.id}
+
+    def test_verifying_names_the_checkpoint_of_damaged_metadata(
+        self, store: Store, tamper: Tamper, whole: Checkpoint, other: Session
+    ) -> None:
+        tip = store.append(whole.session_id, [], metadata={"k": 2})
+        tamper.replace_metadata(tip.id, b'{"k":3}')
+        assert self._places(store) == {(tip.session_id, tip.id, None)}
+
+    def test_verifying_goes_on_after_damage_and_finds_all_of_it(
+        self, store: Store, tamper: Tamper, damaged: Session, step: Checkpoint, other: Session
+    ) -> None:
+        tamper.replace_message(step.id, 1, b"{}")
+        tamper.change_session(other.id, "title", "dbmaged")
+        tamper.replace_attachment(active(damaged).id, "f", b"changed")
+        found: list[Finding] = list(store.verify())
+        assert {finding.session_id for finding in found} == {damaged.id, step.session_id, other.id}
+        assert all(finding.kind and finding.message for finding in found)
+        assert len({finding.kind for finding in found}) == 3
+
+    def test_verifying_repairs_nothing(self, store: Store, tamper: Tamper, step: Checkpoint) -> None:
+        tamper.replace_message(step.id, 1, b"{}")
+        assert list(store.verify()) == list(store.verify()) != []
+        self._every_read_names(store, step)
+
+    def test_a_whole_store_after_a_purge_of_what_was_damaged(
+        self, store: Store, tamper: Tamper, damaged: Session, other: Session
+    ) -> None:
+        tamper.change_session(damaged.id, "title", "dbmaged")
+        tamper.change_checkpoint(active(damaged).id, "label", "poins")
+        tamper.replace_attachment(active(damaged).id, "f", b"changed")
+        store.purge_session(damaged.id)
+        assert list(store.verify()) == []
+        assert store.get_session(other.id) == other
+
+    def test_what_cannot_be_trusted_is_not_planned_to_go(
+        self, store: Store, tamper: Tamper, damaged: Session, other: Session
+    ) -> None:
+        tamper.change_session(damaged.id, "status", "DELETED")
+        plan = store.plan_prune(deleted_longer_than=timedelta(), keep_checkpoints=0)
+        assert damaged.id not in {item.id for item in plan.sessions}
+        assert damaged.id not in {item.session_id for item in plan.thinned}
+
+    def test_compacting_a_damaged_store_keeps_what_is_whole(
+        self, store: Store, tamper: Tamper, damaged: Session, step: Checkpoint, other: Session
+    ) -> None:
+        tamper.replace_message(step.id, 1, b"{}")
+        tamper.replace_attachment(active(damaged).id, "long", b"changed")
+        before = list(store.verify())
+        store.compact()
+        assert list(store.verify()) == before
+        assert store.get_session(other.id) == other
+        assert attached(store, active(other).id) == {"f": b"file", "long": LONG}
+
+    def test_a_backup_of_a_damaged_store_is_refused_unless_told_not_to_look(
+        self, store: Store, tamper: Tamper, step: Checkpoint, backups: Callable[[Path], Store], tmp_path: Path
+    ) -> None:
+        tamper.replace_message(step.id, 1, b"{}")
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(CorruptStateError):
+            store.backup(tmp_path / "copy")
+        assert sorted(tmp_path.iterdir()) == before
+        assert store.backup(tmp_path / "copy", verify=False).verified is False
+        with backups(tmp_path / "copy") as copy:
+            self._every_read_names(copy, step)
 
     # -- helpers
+
+    def _places(self, store: Store) -> set[tuple[UUID | None, UUID | None, int | None]]:
+        """Where `verify` finds something."""
+        return {(finding.session_id, finding.checkpoint_id, finding.position) for finding in store.verify()}
 
     def _every_read_names(self, store: Store, step: Checkpoint) -> None:
         for read in READS.values():
@@ -190,7 +402,3 @@ class DamageContract(Contract):
                 read(store, step)
             assert caught.value.checkpoint_id == step.id
             assert caught.value.code == "corrupt_state"
-
-    def _held(self, tamper: Tamper) -> set[str]:
-        names = ("shared", "noted", "origin", "gone", "last", "early")
-        return {name for name in names if tamper.holds(f"needle-{name}".encode())}

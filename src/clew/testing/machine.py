@@ -10,16 +10,17 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from clew.model import ACTIVE, KEEP, Checkpoint, Diff, Session
+from clew.model import KEEP, Checkpoint, Diff, Session
 from clew.store import Store
 from clew.testing import model as expected
-from clew.testing.beside import Dice, SideBySide, copied, ids_of, optional_moment
+from clew.testing.beside import LABELS, Dice, copied, ids_in, ids_of, optional_moment
 from clew.testing.clock import SECOND
 from clew.testing.model import Row
 from clew.testing.profiles import LONG, examples
+from clew.testing.steps import TreeSteps, place_of, seeds, sent, some_items
 
 MAX_SESSIONS = 8
-MAX_CHECKPOINTS = 45
+MAX_CHECKPOINTS = 60
 
 POOL: list[dict[str, Any]] = [
     {"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"content": "\ud800\0"}, {}, {"n": 1},
@@ -32,15 +33,13 @@ SEARCHES = ["É", "%", "_", "STRASSE", "l", "zzz"]
 METADATA: list[Any] = [None, {"k": 1}, {"k": True}, {"k": 1, "l": [None]}, {}]
 ANY_METADATA: list[Any] = [*METADATA, 0, "", [], False]
 
-seeds = st.integers(0, 2**32 - 1)
-
 
 def some(dice: Dice, most: int = 3) -> list[dict[str, Any]]:
     """A few messages."""
     return [dice.choice(POOL) for _ in range(dice.randrange(most + 1))]
 
 
-class StoreMachine(SideBySide):
+class StoreMachine(TreeSteps):
     """Subclasses say how a store is opened; `machine_test` makes a test of one."""
 
     @initialize(seed=seeds)
@@ -50,11 +49,8 @@ class StoreMachine(SideBySide):
         for title in ("first", "second"):
             call = self.session_call(dice) | {"title": title, "parent_session_id": None}
             self.make_session("ensure_session" if call["source"] else "create_session", call, None)
-        for _ in range(dice.randrange(10)):
-            if dice.percent(50):
-                self.append_with(dice)
-            else:
-                self.create_checkpoint_with(dice)
+        for _ in range(dice.randrange(24)):
+            dice.one(self.append_with, self.create_checkpoint_with, self.append_with, self.attach_with)(dice)
 
     # -- sessions
 
@@ -100,15 +96,31 @@ class StoreMachine(SideBySide):
     def fork_session(self, seed: int) -> None:
         dice = Dice(seed)
         id = self.a_session(dice)
-        point = self.a_checkpoint(dice, id) if dice.percent(60) else None
+        point = self.a_place(dice, id)
         title = dice.one(None, *TITLES)
         self.both(
             f"fork {id} at {point}",
-            lambda store: store.fork_session(id, checkpoint_id=ACTIVE if point is None else point, title=title),
-            lambda result: self.model.fork_session(
-                id, expected.ACTIVE if point is None else point, title, self.clock.now, ids_of(result)
-            ),
+            lambda store: store.fork_session(id, checkpoint_id=place_of(point), title=title),
+            lambda result: self.model.fork_session(id, point, title, self.clock.now, ids_of(result)),
         )
+
+    @precondition(lambda self: len(self.model.sessions) < MAX_SESSIONS)
+    @rule(seed=seeds)
+    def copy_session(self, seed: int) -> None:
+        dice = Dice(seed)
+        id, title = self.a_session(dice), dice.one(None, *TITLES)
+        name: tuple[Any, Any] = dice.one((None, None), (None, None), ("tool", "1"), ("copy", "1"))
+
+        def reflect(result: Session | None) -> None:
+            made = (UUID(int=0), []) if result is None else (result.id, ids_in(self._listed(result.id)))
+            self.model.copy_session(id, title, name, self.clock.now, made)
+
+        if len(self.tree(id)) + len(self.model.checkpoints) <= MAX_CHECKPOINTS + 10:
+            self.both(
+                f"copy {id} as {name}",
+                lambda store: store.copy_session(id, title=title, source=name[0], source_id=name[1]),
+                reflect,
+            )
 
     @rule(seed=seeds)
     def update_session(self, seed: int) -> None:
@@ -119,8 +131,7 @@ class StoreMachine(SideBySide):
             "status": dice.one("ACTIVE", "DELETED"), "cwd": dice.one(None, "/r"), "metadata": dice.choice(METADATA),
         }  # fmt: skip
         changes = {name: values[name] for name in values if dice.percent(40)}
-        revision: int = self.model.sessions.get(id, {"revision": 1})["revision"]
-        wanted = dice.one(None, None, revision, revision, revision - 1, revision + 1)
+        wanted = self.a_revision(dice, id)
         self.both(
             f"update {id} {changes} if {wanted}",
             lambda store: store.update_session(id, if_revision=wanted, **copied(changes)),
@@ -142,17 +153,22 @@ class StoreMachine(SideBySide):
     def purge_session(self, seed: int) -> None:
         id = self.a_session(Dice(seed))
         gone = [id, *self.tree(id)]
-        self.both(f"purge {id}", lambda store: store.purge_session(id), lambda _: self.model.purge_session(id))
+        wanted = self.a_revision(Dice(seed), id)
+        self.both(
+            f"purge {id} if {wanted}",
+            lambda store: store.purge_session(id, if_revision=wanted),
+            lambda _: self.model.purge_session(id, wanted),
+        )
         self.gone += [id for id in gone if id not in self.gone]
 
     @rule(seed=seeds)
     def set_active_checkpoint(self, seed: int) -> None:
         dice = Dice(seed)
         id = self.a_session(dice)
-        to = self.a_checkpoint(dice, id)
+        to = dice.one(self.a_checkpoint(dice, id), ("label", dice.choice(LABELS)))
         self.both(
             f"set {to} in {id}",
-            lambda store: store.set_active_checkpoint(id, to),
+            lambda store: store.set_active_checkpoint(id, place_of(to)),
             lambda _: self.model.set_active(id, to, self.clock.now),
         )
 
@@ -164,8 +180,9 @@ class StoreMachine(SideBySide):
         active = self.model.sessions.get(id, {"active": None})["active"]
         return {
             "session_id": id,
-            "parent_id": dice.one(expected.ACTIVE, self.a_checkpoint(dice, id), self.a_checkpoint(dice, id), None),
-            "label": dice.one("x", "y", "z") if dice.percent(15) else None,
+            "parent_id": dice.one(expected.ACTIVE, self.a_place(dice, id), self.a_place(dice, id), None),
+            "label": dice.choice(LABELS) if dice.percent(30) else None,
+            "attachments": some_items(dice, same=40) if dice.percent(30) else {},
             "if_active": dice.one(active, active, self.a_checkpoint(dice, id)) if dice.percent(25) else None,
             "created_at": self.some_time(dice),
         }  # fmt: skip
@@ -199,7 +216,7 @@ class StoreMachine(SideBySide):
     def conversation(self, dice: Dice, call: Row) -> list[Any]:
         """What a full list is made from: the parent's messages, or those of any checkpoint."""
         parent = call["parent_id"]
-        if parent == expected.ACTIVE:
+        if parent == expected.ACTIVE or isinstance(parent, tuple):
             parent = self.model.sessions.get(call["session_id"], {"active": None})["active"]
         if dice.percent(20) and self.model.checkpoints:
             parent = dice.choice(list(self.model.checkpoints))
@@ -214,7 +231,7 @@ class StoreMachine(SideBySide):
             return method(
                 id, copied(call)["messages"],
                 metadata=KEEP if call["metadata"] == expected.KEEP else copied(call)["metadata"],
-                parent_id=ACTIVE if call["parent_id"] == expected.ACTIVE else call["parent_id"],
+                parent_id=place_of(call["parent_id"]), attachments=sent(call["attachments"]),
                 label=call["label"], id=given, if_active=call["if_active"],
                 created_at=optional_moment(call["created_at"]),
             )  # fmt: skip
@@ -237,7 +254,10 @@ class StoreMachine(SideBySide):
         dice = Dice(seed)
         kind, call, given = dice.choice(self.calls)
         if dice.percent(30):
-            others = {"messages": [{"other": 1}], "metadata": {"other": 1}, "label": "other", "title": "other"}
+            others = {
+                "messages": [{"other": 1}], "metadata": {"other": 1}, "label": "other", "title": "other",
+                "attachments": {"other": (b"", None)},
+            }  # fmt: skip
             name = dice.choice([name for name in others if name in call])
             call = {**call, name: others[name]}
         if dice.percent(50):
@@ -285,9 +305,14 @@ class StoreMachine(SideBySide):
     @rule(seed=seeds)
     def diff(self, seed: int) -> None:
         dice = Dice(seed)
+        for _ in range(3):
+            self.diff_with(dice)
+
+    def diff_with(self, dice: Dice) -> None:
+        """A diff, of one session or of two."""
         session = self.a_session(dice)
         left = self.a_checkpoint(dice, session)
-        right = self.a_checkpoint(dice, self.a_session(dice) if dice.percent(30) else session)
+        right = self.a_checkpoint(dice, self.a_session(dice) if dice.percent(50) else session)
 
         def reflect(result: Diff | None) -> None:
             common, ancestor = self.model.diff(left, right)
@@ -333,7 +358,7 @@ def matches(session: Row, filters: Row) -> bool:
     )
 
 
-def machine_test(machine: type[StoreMachine], walks: int = 30, steps: int = 40) -> type[unittest.TestCase]:
+def machine_test(machine: type[StoreMachine], walks: int = 50, steps: int = 40) -> type[unittest.TestCase]:
     """A test of `walks` random walks of up to `steps` calls."""
     case = machine.TestCase
     case.settings = examples(walks, stateful_step_count=steps * 2 if LONG else steps)

@@ -2,7 +2,8 @@
 
 The model shares no code with clew, so that a mistake has to be made twice to go unseen. It keeps every conversation as
 a whole list and recognises a repeated call by the call itself. Ids that the store makes are told to the model after the
-fact; times are microseconds.
+fact; times are microseconds. A label in the place of an id is a pair ("label", name), an attachment a pair of its bytes
+and content type.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,10 @@ Row = dict[str, Any]
 
 ACTIVE = "the active checkpoint"
 KEEP = "what the parent has"
+SAME = "what the parent has under the name"
+
+Items = dict[str, tuple[bytes, str | None]]
+"""Attachments by name."""
 
 
 class Refused(Exception):  # noqa: N818 - an outcome that is expected
@@ -54,47 +59,69 @@ class Model:
         self._add(root, self.sessions[id], None, call["messages"], call["metadata"], None, created_at, None)
         return id
 
-    def fork_session(
-        self, session_id: UUID, checkpoint_id: Any, title: str | None, now: int, made: tuple[UUID, UUID]
-    ) -> UUID:
+    def fork_session(self, session_id: UUID, place: Any, title: str | None, now: int, made: tuple[UUID, UUID]) -> UUID:
         """A new session at a checkpoint of another."""
         origin = self._session(session_id)
-        at = self._own(origin, origin["active"] if checkpoint_id == ACTIVE else checkpoint_id)
-        call = {name: origin[name] for name in ("title", "visibility", "cwd")}
-        call |= {
-            "source": None,
-            "source_id": None,
-            "parent_session_id": session_id,
-            "session_metadata": origin["metadata"],
-        }
-        if title is not None:
-            call["title"] = title
+        at = self._at(origin, place)
+        if at is None:
+            raise Refused("not_found")
         id, root = made
-        self._begin(id, call, now, forked_from=at["id"], signature=None)
+        self._begin(id, _alike(origin, title, None, None), now, forked_from=at["id"], signature=None)
         self._add(root, self.sessions[id], None, at["messages"], at["metadata"], None, now, None)
+        self.checkpoints[root] |= {"began_as": at["id"], "attachments": dict(at["attachments"])}
+        return id
+
+    def copy_session(
+        self, session_id: UUID, title: str | None, name: tuple[str | None, str | None], now: int,
+        made: tuple[UUID, list[UUID]],
+    ) -> UUID:  # fmt: skip
+        """A new session with the whole tree of another; `made` are its id and those of its checkpoints, in order."""
+        codes = []
+        if session_id not in self.sessions:
+            codes.append("not_found")
+        if self._named(name) is not None:
+            codes.append("conflict")
+        if codes:
+            raise Refused(*codes)
+        origin, (id, checkpoints) = self.sessions[session_id], made
+        self._begin(id, _alike(origin, title, *name), now, forked_from=None, signature=None)
+        copy, ids = self.sessions[id], dict(zip(origin["checkpoints"], checkpoints, strict=True))
+        for old, new in ids.items():
+            row = deepcopy(self.checkpoints[old])
+            row |= {"id": new, "session_id": id, "parent_id": ids.get(row["parent_id"])}
+            self.checkpoints[new] = row | {"signature": None, "began_as": None}
+        copy |= {
+            "checkpoints": checkpoints,
+            "active": ids.get(origin["active"]),
+            "waiting": deepcopy(origin["waiting"]),
+            "last_message_at": origin["last_message_at"],
+            # Or the next time that is made would be before those of the copied checkpoints.
+            "updated_at": max(now, origin["updated_at"]),
+        }
         return id
 
     def update_session(self, session_id: UUID, changes: Row, if_revision: int | None, now: int) -> None:
         """Set the fields in `changes`."""
         session = self._session(session_id)
-        if if_revision is not None and if_revision != session["revision"]:
-            raise Refused("conflict")
+        _check_revision(session, if_revision)
         if any(repr(session[name]) != repr(value) for name, value in changes.items()):
             session.update(deepcopy(changes))
             _touch(session, now)
 
-    def purge_session(self, session_id: UUID) -> None:
+    def purge_session(self, session_id: UUID, if_revision: int | None = None) -> None:
         """Forget a session and its tree."""
+        _check_revision(self._session(session_id), if_revision)
         for checkpoint_id in self._session(session_id)["checkpoints"]:
             del self.checkpoints[checkpoint_id]
         del self.sessions[session_id]
 
-    def set_active(self, session_id: UUID, checkpoint_id: UUID, now: int) -> None:
+    def set_active(self, session_id: UUID, place: Any, now: int) -> None:
         """Move a session to another of its checkpoints."""
         session = self._session(session_id)
-        self._own(session, checkpoint_id)
-        if session["active"] != checkpoint_id:
-            session["active"] = checkpoint_id
+        to = self._at(session, place)
+        assert to is not None
+        if session["active"] != to["id"]:
+            session["active"] = to["id"]
             _touch(session, now)
 
     # -- checkpoints
@@ -107,9 +134,10 @@ class Model:
             return self._repeated(self.checkpoints, given, call)
         if call["if_active"] is not None and call["if_active"] != session["active"]:
             raise Refused("conflict")
-        parent = None if call["parent_id"] is None else self._own(session, self._parent(session, call))
-        if call["label"] is not None and call["label"] in self._labels(session):
+        parent = None if call["parent_id"] is None else self._at(session, call["parent_id"])
+        if call["label"] is not None and self._labelled(session, call["label"]) is not None:
             raise Refused("conflict")
+        attachments = self._brought(session, parent, call)
         begun = [] if call["full"] or parent is None else parent["messages"]
         metadata = (None if parent is None else parent["metadata"]) if call["metadata"] == KEEP else call["metadata"]
         created_at = max(now, session["updated_at"]) if call["created_at"] is None else call["created_at"]
@@ -117,8 +145,96 @@ class Model:
             made, session, parent, begun + call["messages"], metadata, call["label"], created_at,
             None if given is None else _signature(call),
         )  # fmt: skip
+        self.checkpoints[made]["attachments"] = attachments
+        session["waiting"].pop(call["label"], None)
         _touch(session, created_at)
         return made
+
+    def set_label(self, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> None:
+        """Give a checkpoint another label, or none."""
+        row = self._checkpoint(checkpoint_id)
+        session = self.sessions[row["session_id"]]
+        if row["label"] == label:
+            return
+        holder = None if label is None else self._labelled(session, label)
+        if holder is not None and not move:
+            raise Refused("conflict")
+        attachments, waiting = _merged(row["attachments"], session["waiting"].get(label, {}), "error")
+        if waiting:
+            session["waiting"].pop(label)
+        if holder is not None:
+            holder |= {"label": None, "updated_at": max(now, holder["updated_at"])}
+        row |= {"label": label, "attachments": attachments, "updated_at": max(now, row["updated_at"])}
+        _touch(session, now)
+
+    def delete_checkpoints(
+        self, session_id: UUID, ids: list[UUID], children: str, if_revision: int | None, now: int
+    ) -> None:
+        """Delete checkpoints of a session."""
+        session = self._session(session_id)
+        codes = ["conflict"] if if_revision not in (None, session["revision"]) else []
+        if any(id not in session["checkpoints"] for id in ids):
+            raise Refused(*codes, "not_found")
+        if codes:
+            raise Refused(*codes)
+        gone = set(ids)
+        for row in (self.checkpoints[id] for id in session["checkpoints"]):
+            if row["parent_id"] in gone and row["id"] not in gone:
+                if children == "refuse":
+                    raise Refused("conflict")
+                if children == "delete":
+                    gone.add(row["id"])
+        if gone:
+            self._remove(session, gone)
+            _touch(session, now)
+
+    def _remove(self, session: Row, gone: set[UUID]) -> None:
+        """Take checkpoints out of the tree, and join what is left."""
+
+        def nearest(id: UUID | None) -> UUID | None:
+            while id in gone:
+                id = self.checkpoints[id]["parent_id"]
+            return id
+
+        left = [id for id in session["checkpoints"] if id not in gone]
+        moved = {id: nearest(self.checkpoints[id]["parent_id"]) for id in left}
+        active = nearest(session["active"])
+        session["active"] = (left[-1] if left else None) if active is None else active
+        session["checkpoints"] = left
+        for doomed in gone:
+            del self.checkpoints[doomed]
+        for staying, parent in moved.items():
+            self.checkpoints[staying]["parent_id"] = parent
+
+    # -- attachments
+
+    def attach(self, session_id: UUID, items: Items, place: Any, on_conflict: str, now: int) -> None:
+        """Attachments for a checkpoint, or for a label that none has yet."""
+        session = self._session(session_id)
+        row = self._labelled(session, place[1]) if isinstance(place, tuple) else self._at(session, place)
+        if row is None and not isinstance(place, tuple):
+            raise Refused("not_found")
+        taken: Items = session["waiting"].get(place[1], {}) if row is None else row["attachments"]
+        merged, changed = _merged(taken, items, on_conflict)
+        if not changed:
+            return
+        if row is None:
+            session["waiting"][place[1]] = merged
+        else:
+            row |= {"attachments": merged, "updated_at": max(now, row["updated_at"])}
+        _touch(session, now)
+
+    def _brought(self, session: Row, parent: Row | None, call: Row) -> Items:
+        """The attachments of a new checkpoint."""
+        held: Items = {} if parent is None else parent["attachments"]
+        given = {name: held.get(name) if item == SAME else item for name, item in call["attachments"].items()}
+        codes = ["not_found"] if None in given.values() else []
+        waiting = session["waiting"].get(call["label"], {})
+        if any(item is not None and waiting.get(name, item) != item for name, item in given.items()):
+            codes.append("conflict")
+        if codes:
+            raise Refused(*codes)
+        return {**waiting, **given}
 
     # -- reading
 
@@ -134,6 +250,62 @@ class Model:
         common = common_prefix(left["messages"], right["messages"])
         descent = self._descent(b)
         return common, next((id for id in self._descent(a) if id in descent), None)
+
+    def children(self, checkpoint_id: UUID) -> list[UUID]:
+        """The checkpoints whose parent it is, in order of creation."""
+        session = self.sessions[self._checkpoint(checkpoint_id)["session_id"]]
+        return [id for id in session["checkpoints"] if self.checkpoints[id]["parent_id"] == checkpoint_id]
+
+    def ancestry(self, checkpoint_id: UUID) -> list[UUID]:
+        """The checkpoint, its parent, and so on to the root."""
+        line = [self._checkpoint(checkpoint_id)["id"]]
+        while (parent := self.checkpoints[line[-1]]["parent_id"]) is not None:
+            line.append(parent)
+        return line
+
+    def branches(self, session_id: UUID) -> list[UUID]:
+        """The checkpoints without children, newest first."""
+        return [id for id in reversed(self._session(session_id)["checkpoints"]) if not self.children(id)]
+
+    def find(self, session_id: UUID, label: str) -> UUID:
+        """The checkpoint that has a label."""
+        row = self._labelled(self._session(session_id), label)
+        if row is None:
+            raise Refused("not_found")
+        id: UUID = row["id"]
+        return id
+
+    def in_order(self, session_ids: list[UUID], order: str, matches: Callable[[Row], bool]) -> list[UUID]:
+        """Checkpoints of some sessions as a list shows them; ties between sessions are as in `session_ids`."""
+        rows = [self.checkpoints[id] for session in session_ids for id in self._session(session)["checkpoints"]]
+        rows = [row for row in rows if matches(row)]
+        if order.endswith("label"):
+            rows = sorted((row for row in rows if row["label"] is not None), key=lambda row: row["label"])
+        elif len(session_ids) > 1:
+            rows = sorted(rows, key=lambda row: row["created_at"])
+        return [row["id"] for row in (reversed(rows) if order.startswith("-") else rows)]
+
+    def prunable(
+        self, now: int, deleted_for: int | None, unchanged_for: int | None, keep_last: int | None,
+        keep_checkpoints: int | None,
+    ) -> tuple[list[UUID], dict[UUID, list[UUID]]]:  # fmt: skip
+        """The sessions that a plan purges, and the checkpoints that it deletes of others; ages in microseconds."""
+        gone: list[UUID] = []
+        thinned: dict[UUID, list[UUID]] = {}
+        for rank, id in enumerate(self.listed(lambda _: True)):
+            session = self.sessions[id]
+            age = now - session["updated_at"]
+            old = (unchanged_for is not None and age > unchanged_for) or (
+                deleted_for is not None and session["status"] == "DELETED" and age > deleted_for
+            )
+            by_number = keep_last is not None and deleted_for is None and unchanged_for is None
+            if (old or by_number) and not (keep_last is not None and rank < keep_last):
+                gone.append(id)
+            elif keep_checkpoints is not None:
+                older = session["checkpoints"][: max(len(session["checkpoints"]) - keep_checkpoints, 0)]
+                surplus = [id for id in older if id != session["active"] and self.checkpoints[id]["label"] is None]
+                thinned |= {id: surplus} if surplus else {}
+        return gone, thinned
 
     def slice(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[Any]:
         """Some messages of a checkpoint."""
@@ -157,9 +329,13 @@ class Model:
             raise Refused("not_found")
         return self.checkpoints[checkpoint_id]
 
-    def _parent(self, session: Row, call: Row) -> UUID:
-        parent: UUID = session["active"] if call["parent_id"] == ACTIVE else call["parent_id"]
-        return parent
+    def _at(self, session: Row, place: Any) -> Row | None:
+        """A checkpoint of the session; None for the active one of a session that has none."""
+        if place == ACTIVE:
+            return None if session["active"] is None else self.checkpoints[session["active"]]
+        if isinstance(place, tuple):
+            return self.checkpoints[self.find(session["id"], place[1])]
+        return self._own(session, place)
 
     def _named(self, name: tuple[str | None, str | None]) -> UUID | None:
         if name == (None, None):
@@ -168,8 +344,9 @@ class Model:
             (id for id, session in self.sessions.items() if (session["source"], session["source_id"]) == name), None
         )
 
-    def _labels(self, session: Row) -> list[str | None]:
-        return [self.checkpoints[id]["label"] for id in session["checkpoints"]]
+    def _labelled(self, session: Row, label: str) -> Row | None:
+        rows = (self.checkpoints[id] for id in session["checkpoints"])
+        return next((row for row in rows if row["label"] == label), None)
 
     def _repeated(self, rows: dict[UUID, Row], id: UUID | None, call: Row) -> UUID:
         assert id is not None
@@ -178,10 +355,14 @@ class Model:
         return id
 
     def _descent(self, checkpoint_id: UUID) -> list[UUID]:
-        line = [checkpoint_id]
-        while (parent := self.checkpoints[line[-1]]["parent_id"]) is not None:
-            line.append(parent)
-        return line
+        """The ancestry, and on from the checkpoint that a fork began as, while that is there."""
+        line = self.ancestry(checkpoint_id)
+        began_as = self.checkpoints[line[-1]]["began_as"]
+        if began_as not in self.checkpoints:
+            return line
+        order = list(self.sessions)
+        older, younger = (order.index(self.checkpoints[id]["session_id"]) for id in (began_as, checkpoint_id))
+        return line + self._descent(began_as) if older < younger else line
 
     def _begin(self, id: UUID, call: Row, created_at: int, *, forked_from: UUID | None, signature: str | None) -> None:
         fields = ("title", "visibility", "cwd", "source", "source_id", "parent_session_id")
@@ -197,6 +378,7 @@ class Model:
             "last_message_at": None,
             "checkpoints": [],
             "active": None,
+            "waiting": {},
             "signature": signature,
         }
 
@@ -212,7 +394,10 @@ class Model:
             "messages": deepcopy(messages),
             "metadata": deepcopy(metadata),
             "label": label,
+            "attachments": {},
             "created_at": created_at,
+            "updated_at": created_at,
+            "began_as": None,
             "signature": signature,
         }
         session["checkpoints"].append(id)
@@ -227,6 +412,32 @@ def common_prefix(a: list[Any], b: list[Any]) -> int:
         if repr(left) != repr(right):
             return index
     return min(len(a), len(b))
+
+
+def _alike(origin: Row, title: str | None, source: str | None, source_id: str | None) -> Row:
+    """The fields of a session that is made from another."""
+    return {
+        **{name: origin[name] for name in ("visibility", "cwd")},
+        "title": origin["title"] if title is None else title,
+        "source": source,
+        "source_id": source_id,
+        "parent_session_id": origin["id"],
+        "session_metadata": origin["metadata"],
+    }
+
+
+def _merged(taken: Items, new: Items, on_conflict: str) -> tuple[Items, bool]:
+    """The attachments of both, in the way that settles a conflict, and whether that is any other than before."""
+    differing = [name for name in new if name in taken and taken[name] != new[name]]
+    if differing and on_conflict == "error":
+        raise Refused("conflict")
+    merged = {**new, **taken} if on_conflict == "keep" else {**taken, **new}
+    return merged, merged != taken
+
+
+def _check_revision(session: Row, expected: int | None) -> None:
+    if expected is not None and expected != session["revision"]:
+        raise Refused("conflict")
 
 
 def _touch(session: Row, now: int) -> None:

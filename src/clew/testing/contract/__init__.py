@@ -1,31 +1,45 @@
 """The contract of a store, in parts; `StoreContract` is all of it."""
 
 from clew.testing.contract.arguments import ArgumentContract
+from clew.testing.contract.attachments import AttachmentContract
 from clew.testing.contract.base import Contract
 from clew.testing.contract.changes import ChangeContract
 from clew.testing.contract.checkpoints import CheckpointContract
+from clew.testing.contract.copies import CopyContract
+from clew.testing.contract.deletes import DeleteContract
 from clew.testing.contract.forks import ForkContract
+from clew.testing.contract.labels import LabelContract
 from clew.testing.contract.lists import ListContract
+from clew.testing.contract.maintenance import MaintenanceContract
 from clew.testing.contract.messages import MessageContract
 from clew.testing.contract.repeats import RepeatContract
 from clew.testing.contract.sessions import SessionContract
 from clew.testing.contract.store import WholeStoreContract
 from clew.testing.contract.times import TimeContract
 from clew.testing.contract.together import TogetherContract
+from clew.testing.contract.trees import TreeContract
+from clew.testing.contract.waiting import WaitingContract
 
 __all__ = [
     "ArgumentContract",
+    "AttachmentContract",
     "ChangeContract",
     "CheckpointContract",
     "Contract",
+    "CopyContract",
+    "DeleteContract",
     "ForkContract",
+    "LabelContract",
     "ListContract",
+    "MaintenanceContract",
     "MessageContract",
     "RepeatContract",
     "SessionContract",
     "StoreContract",
     "TimeContract",
     "TogetherContract",
+    "TreeContract",
+    "WaitingContract",
     "WholeStoreContract",
 ]
 
@@ -35,12 +49,19 @@ class StoreContract(
     ChangeContract,
     ListContract,
     CheckpointContract,
+    LabelContract,
+    TreeContract,
+    DeleteContract,
+    AttachmentContract,
+    WaitingContract,
     ForkContract,
+    CopyContract,
     MessageContract,
     ArgumentContract,
     RepeatContract,
     TimeContract,
     TogetherContract,
+    MaintenanceContract,
     WholeStoreContract,
 ):
     """Every promise of a store. A backend's tests subclass it and give one fixture, `store`."""

@@ -2,14 +2,17 @@
 
 import enum
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from clew import limits
-from clew.errors import InvalidRequestError
+from clew.errors import InvalidRequestError, NotFoundError
+from clew.model import Attachment, Label
 from clew.store import Store
-from clew.testing.contract.base import Contract, ids, missing, nothing_changes
+from clew.testing.contract.base import Contract, active, attached, ids, missing, nothing_changes
 
 TextCall = Callable[[Store, Any, Any], Any]
 """A call with a text argument, given the id of a session and the text."""
@@ -44,10 +47,83 @@ TEXTS: dict[str, tuple[str, str, TextCall]] = {
     "label of a full list": (
         "label", "MAX_LABEL_CHARS", lambda store, id, text: store.create_checkpoint(id, [], label=text),
     ),
+    "label to set": ("label", "MAX_LABEL_CHARS", lambda store, id, text: store.set_label(_root(store, id), text)),
+    "label to find": ("label", "MAX_LABEL_CHARS", lambda store, id, text: _sought(store.find_checkpoint, id, text)),
+    "label to attach to": ("label", "MAX_LABEL_CHARS", lambda store, id, text: store.attach(id, {}, label=text)),
+    "label that lists end before": (
+        "before_label", "MAX_LABEL_CHARS", lambda store, id, text: store.list_checkpoints(id, before_label=text),
+    ),
+    "label of a parent to append to": (
+        "parent_id", "MAX_LABEL_CHARS", lambda store, id, text: _sought(store.append, id, [], parent_id=Label(text)),
+    ),
+    "label of the parent of a full list": (
+        "parent_id", "MAX_LABEL_CHARS",
+        lambda store, id, text: _sought(store.create_checkpoint, id, [], parent_id=Label(text)),
+    ),
+    "label to fork at": (
+        "checkpoint_id", "MAX_LABEL_CHARS",
+        lambda store, id, text: _sought(store.fork_session, id, checkpoint_id=Label(text)),
+    ),
+    "label to resume from": (
+        "checkpoint_id", "MAX_LABEL_CHARS",
+        lambda store, id, text: _sought(store.set_active_checkpoint, id, Label(text)),
+    ),
+    "title of a copy": ("title", "MAX_TITLE_CHARS", lambda store, id, text: store.copy_session(id, title=text)),
+    "source of a copy": (
+        "source", "MAX_SOURCE_CHARS", lambda store, id, text: store.copy_session(id, source=text, source_id="1"),
+    ),
+    "source_id of a copy": (
+        "source_id", "MAX_SOURCE_CHARS", lambda store, id, text: store.copy_session(id, source="tool", source_id=text),
+    ),
+    "source to find checkpoints of": (
+        "source", "MAX_SOURCE_CHARS", lambda store, _, text: store.find_checkpoints(metadata=None, source=text),
+    ),
+    "name of an attachment": (
+        "items", "MAX_ATTACHMENT_NAME_CHARS", lambda store, id, text: store.attach(id, {_key(text): b""}),
+    ),
+    "name of an attachment of an append": (
+        "attachments", "MAX_ATTACHMENT_NAME_CHARS",
+        lambda store, id, text: store.append(id, [], attachments={_key(text): b""}),
+    ),
+    "name of an attachment to read": (
+        "name", "MAX_ATTACHMENT_NAME_CHARS",
+        lambda store, id, text: _sought(store.get_attachment, _root(store, id), text),
+    ),
+    "prefix of attachments to read": (
+        "prefix", "MAX_ATTACHMENT_NAME_CHARS",
+        lambda store, id, text: store.get_attachments(_root(store, id), prefix=text),
+    ),
+    "prefix of attachments to list": (
+        "prefix", "MAX_ATTACHMENT_NAME_CHARS",
+        lambda store, id, text: store.list_attachments(_root(store, id), prefix=text),
+    ),
+    "prefix of attachments in a list": (
+        "with_attachments", "MAX_ATTACHMENT_NAME_CHARS",
+        lambda store, id, text: store.list_checkpoints(id, with_attachments=text),
+    ),
+    "content type": (
+        "content type", "MAX_CONTENT_TYPE_CHARS",
+        lambda store, id, text: store.attach(id, {"name": Attachment(b"", text)}),
+    ),
 }  # fmt: skip
 """By what it is: the name of the argument, its limit, and a call with it."""
 
 TEXT_CALLS = [pytest.param(*row, id=name) for name, row in TEXTS.items()]
+
+
+def _root(store: Store, session_id: Any) -> UUID:
+    return store.list_checkpoints(session_id).items[0].id
+
+
+def _sought(call: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """A call whose arguments are right, though what it looks for is not there."""
+    with suppress(NotFoundError):
+        call(*arguments, **named)
+
+
+def _key(text: Any) -> Any:
+    """What can be a key of a dict, and is no text unless `text` is."""
+    return tuple(text) if isinstance(text, list) else text
 
 
 def _found(store: Store, source: str, source_id: str) -> Any:
@@ -94,22 +170,27 @@ class ArgumentContract(Contract):
     def test_all_other_text_is_kept_as_it_is(self, store: Store) -> None:
         for text in ("\x01\x7f\n\r\t", "\U0001f9f6\u202e", "e\u0301 é", "﷽", "\ufeffx", "\uffff", " "):
             session = store.create_session(text, cwd=text, source=text, source_id=text)
-            step = store.append(session.id, [], label=text)
+            step = store.append(session.id, [], label=text, attachments={text: Attachment(b"", text)})
             read = store.find_session(text, text)
             assert (read.title, read.cwd, read.source, read.source_id) == (text,) * 4
             assert store.get_checkpoint(step.id).label == text
+            assert store.find_checkpoint(session.id, text).id == step.id
+            assert store.get_attachments(step.id, prefix=text)[step.id][text].content_type == text
             assert ids(store.list_sessions(cwd=text, source=text, search=text)) == [session.id]
+            copy = store.copy_session(session.id, title=text, source=text, source_id=f"{text} copy")
+            assert (copy.title, copy.source, copy.source_id) == (text, text, f"{text} copy")
+            store.purge_session(copy.id)
 
     def test_members_of_an_enum_of_text_stand_for_their_text(self, store: Store) -> None:
         session = store.create_session(_Colour.RED, cwd=_Colour.RED, source=_Colour.RED, source_id=_Colour.RED)
         read = store.get_session(session.id)
         assert (read.title, read.cwd, read.source, read.source_id) == ("red",) * 4
         assert store.find_session("red", "red") == read
-
-    def test_a_label_is_not_empty(self, store: Store) -> None:
-        session = store.create_session("")
-        with nothing_changes(store), pytest.raises(InvalidRequestError, match="label"):
-            store.append(session.id, [], label="")
+        store.set_label(active(read).id, _Colour.RED)
+        store.attach(session.id, {_Colour.RED: Attachment(b"1", _Colour.RED)}, label=_Colour.RED)
+        assert store.find_checkpoint(session.id, "red").label == "red"
+        assert attached(store, active(read).id) == {"red": b"1"}
+        assert store.append(session.id, [], parent_id=Label(_Colour.RED)).parent_id == active(read).id
 
     def test_a_revision_is_a_whole_number(self, store: Store) -> None:
         session = store.create_session("")
@@ -117,9 +198,22 @@ class ArgumentContract(Contract):
         for value in wrong:
             with nothing_changes(store), pytest.raises(InvalidRequestError, match="if_revision"):
                 store.update_session(session.id, title="changed", if_revision=value)
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match="if_revision"):
+                store.delete_checkpoints(session.id, active(session).id, if_revision=value)
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match="if_revision"):
+                store.purge_session(session.id, if_revision=value)
 
     def test_an_argument_is_wrong_whether_or_not_its_session_exists(self, store: Store) -> None:
         wrong: list[Any] = [None]
         for write in (store.append, store.create_checkpoint):
             with pytest.raises(InvalidRequestError, match="messages"):
                 write(missing(), wrong)
+        for call, argument in (
+            (lambda: store.set_label(missing(), ""), "label"),
+            (lambda: store.attach(missing(), {"": b""}), "items"),
+            (lambda: store.delete_checkpoints(missing(), ["nonsense"]), "ids"),
+            (lambda: store.get_attachment(missing(), ""), "name"),
+            (lambda: store.list_checkpoints(missing(), before_label=""), "before_label"),
+        ):
+            with pytest.raises(InvalidRequestError, match=argument):
+                call()

@@ -1,7 +1,8 @@
 """What every part of the contract uses: the fixtures, and small helpers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ EVERYTHING = 1_000
 
 
 class Contract:
-    """The fixtures of the contract. A subclass gives `store`; it may give `reopen`."""
+    """The fixtures of the contract. A subclass gives `store`; it may give `reopen` and `open_backup`."""
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -35,6 +36,21 @@ class Contract:
         Unless a subclass can do so, the data is read through the store that wrote it.
         """
         return lambda: store
+
+    @pytest.fixture
+    def open_backup(self) -> Callable[[Path], Store] | None:
+        """Opens the file that `backup` made, as a store that the test closes.
+
+        None, unless a subclass gives it: the backend makes no backups, and has to say so by refusing.
+        """
+        return None
+
+    @pytest.fixture
+    def backups(self, open_backup: Callable[[Path], Store] | None) -> Callable[[Path], Store]:
+        """The same for tests that need it."""
+        if open_backup is None:
+            pytest.skip("the backend makes no backups")
+        return open_backup
 
 
 def user(text: str) -> Message:
@@ -89,14 +105,48 @@ def missing() -> UUID:
 
 
 def contents(store: Store) -> str:
-    """All that a store holds, as text."""
+    """All that a store holds, as text, but for what is attached to labels that no checkpoint has yet."""
     sessions = store.list_sessions(limit=EVERYTHING, count=True)
     return exact([sessions.total, *((session, tree(store, session.id)) for session in sessions)])
 
 
 def tree(store: Store, session_id: UUID) -> list[Any]:
-    """Every checkpoint of a session, in order of creation."""
-    return [store.get_checkpoint(id) for id in ids(store.list_checkpoints(session_id, limit=EVERYTHING))]
+    """Every checkpoint of a session with its attachments, in order of creation."""
+    page = store.list_checkpoints(session_id, limit=EVERYTHING, with_attachments="")
+    return [(store.get_checkpoint(item.id), item.attachments) for item in page]
+
+
+def labels(page: Iterable[CheckpointSummary]) -> list[str | None]:
+    """The labels in a list, in order."""
+    return [item.label for item in page]
+
+
+def attached(store: Store, checkpoint_id: UUID) -> dict[str, bytes]:
+    """The attachments of a checkpoint, by name."""
+    return dict(store.get_attachments(checkpoint_id)[checkpoint_id])
+
+
+def by_ids(summaries: Iterable[CheckpointSummary]) -> list[UUID]:
+    """The ids of some checkpoints, in order."""
+    return [item.id for item in summaries]
+
+
+def checkpoint_pages(
+    store: Store, session_ids: UUID | Iterable[UUID], limit: int, **arguments: Any
+) -> Iterator[Page[CheckpointSummary]]:
+    """The pages of a list of checkpoints, each asked for when the one before has been read."""
+    session_ids = session_ids if isinstance(session_ids, UUID) else list(session_ids)
+    page = store.list_checkpoints(session_ids, limit=limit, **arguments)
+    yield page
+    while page.next_cursor is not None:
+        page = store.list_checkpoints(session_ids, limit=limit, cursor=page.next_cursor, **arguments)
+        yield page
+
+
+def emptied(store: Store) -> Session:
+    """A session all of whose checkpoints were deleted."""
+    session = store.create_session("emptied", messages=users("ab"), metadata={"gone": 1})
+    return store.delete_checkpoints(session.id, active(session).id)
 
 
 @contextmanager

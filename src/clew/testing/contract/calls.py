@@ -1,13 +1,26 @@
 """Every method of a store, as a call that works where its session and checkpoint exist."""
 
+import tempfile
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from clew.errors import InvalidRequestError
+from clew.reports import PrunePlan, Thinning
 from clew.store import Id, Store
+from clew.testing.clock import moment
 
 Call = Callable[[Store, Id, Id], Any]
 """A call of one method, given a session and its root checkpoint."""
+
+SOME_PLAN = PrunePlan(
+    made_at=moment(0),
+    sessions=[],
+    thinned=[Thinning(session_id=UUID(int=1), title="gone", revision=1, checkpoint_ids=[UUID(int=2)])],
+)
+"""A plan for a session that is not there, which is then skipped."""
 
 OF_A_SESSION: dict[str, Call] = {
     "get_session": lambda store, session, _: store.get_session(session),
@@ -19,13 +32,24 @@ OF_A_SESSION: dict[str, Call] = {
     "append": lambda store, session, _: store.append(session, [{"n": 2}]),
     "get_active_checkpoint": lambda store, session, _: store.get_active_checkpoint(session),
     "list_checkpoints": lambda store, session, _: store.list_checkpoints(session),
+    "branches": lambda store, session, _: store.branches(session),
+    "find_checkpoint": lambda store, session, _: store.find_checkpoint(session, "label"),
     "set_active_checkpoint": lambda store, session, checkpoint: store.set_active_checkpoint(session, checkpoint),
+    "attach": lambda store, session, _: store.attach(session, {"name": b"bytes"}),
+    "copy_session": lambda store, session, _: store.copy_session(session),
+    "delete_checkpoints": lambda store, session, _: store.delete_checkpoints(session, []),
     "purge_session": lambda store, session, _: store.purge_session(session),
 }
 
 OF_A_CHECKPOINT: dict[str, Call] = {
     "get_checkpoint": lambda store, _, checkpoint: store.get_checkpoint(checkpoint),
     "get_messages": lambda store, _, checkpoint: store.get_messages(checkpoint),
+    "children": lambda store, _, checkpoint: store.children(checkpoint),
+    "ancestry": lambda store, _, checkpoint: store.ancestry(checkpoint),
+    "set_label": lambda store, _, checkpoint: store.set_label(checkpoint, "label"),
+    "get_attachments": lambda store, _, checkpoint: store.get_attachments(checkpoint),
+    "list_attachments": lambda store, _, checkpoint: store.list_attachments(checkpoint),
+    "get_attachment": lambda store, _, checkpoint: store.get_attachment(checkpoint, "attached"),
     "diff": lambda store, _, checkpoint: store.diff(checkpoint, checkpoint),
 }
 
@@ -34,6 +58,10 @@ OF_A_PART: dict[str, Call] = {
     "create_checkpoint": lambda store, session, checkpoint: store.create_checkpoint(session, [], parent_id=checkpoint),
     "append": lambda store, session, checkpoint: store.append(session, [], parent_id=checkpoint),
     "set_active_checkpoint": lambda store, session, checkpoint: store.set_active_checkpoint(session, checkpoint),
+    "attach": lambda store, session, checkpoint: store.attach(
+        session, {"attached": b"bytes"}, checkpoint_id=checkpoint
+    ),
+    "delete_checkpoints": lambda store, session, checkpoint: _grown_and_cut(store, session, checkpoint),
 }
 """The calls that take a checkpoint of a session."""
 
@@ -42,8 +70,29 @@ OF_THE_STORE: dict[str, Call] = {
     "ensure_session": lambda store, session, _: store.ensure_session("tool", "new", parent_session_id=session),
     "find_session": lambda store, *_: store.find_session("tool", "1"),
     "list_sessions": lambda store, session, _: store.list_sessions(parent_session_id=session),
+    "find_checkpoints": lambda store, *_: store.find_checkpoints(metadata={"k": 1}),
+    "verify": lambda store, *_: list(store.verify()),
+    "backup": lambda store, *_: _backed_up(store),
+    "compact": lambda store, *_: store.compact(),
+    "plan_prune": lambda store, *_: store.plan_prune(deleted_longer_than=timedelta(days=1)),
+    "apply_prune": lambda store, *_: store.apply_prune(SOME_PLAN),
     "backend_info": lambda store, *_: store.backend_info(),
 }
+
+
+def _grown_and_cut(store: Store, session: Id, checkpoint: Id) -> Any:
+    """Deletes a checkpoint that has a child, and with it the child: the one that it was given stays."""
+    branch = store.append(session, [], parent_id=checkpoint)
+    return store.delete_checkpoints(session, [branch.id], children="delete")
+
+
+def _backed_up(store: Store) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return store.backup(Path(folder) / "copy")
+        except InvalidRequestError:  # a backend that makes none, which has a test of its own
+            return None
+
 
 EVERY: dict[str, Call] = {**OF_A_CHECKPOINT, **OF_THE_STORE, **OF_A_SESSION}
 """One call of every method, in an order in which each works: the purge comes last."""

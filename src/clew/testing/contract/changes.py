@@ -32,6 +32,13 @@ CHANGES: dict[str, Callable[[Store, Session], Any]] = {
         session.id, users("a"), parent_id=active(session).id
     ),
     "rewind": lambda store, session: store.set_active_checkpoint(session.id, _first(store, session.id)),
+    "label": lambda store, session: store.set_label(active(session).id, "new"),
+    "attach": lambda store, session: store.attach(session.id, {"a": b"1", "b": b"2"}),
+    "append with attachments": lambda store, session: store.append(
+        session.id, users("x"), attachments={"a": b"1", "b": b"2"}, label="new"
+    ),
+    "delete a checkpoint": lambda store, session: store.delete_checkpoints(session.id, _first(store, session.id)),
+    "delete the active checkpoint": lambda store, session: store.delete_checkpoints(session.id, active(session).id),
 }
 
 NO_CHANGES: dict[str, Callable[[Store, Session], Any]] = {
@@ -43,9 +50,16 @@ NO_CHANGES: dict[str, Callable[[Store, Session], Any]] = {
     "restore what is not deleted": lambda store, session: store.restore_session(session.id),
     "set what is active": lambda store, session: store.set_active_checkpoint(session.id, active(session).id),
     "fork": lambda store, session: store.fork_session(session.id),
+    "copy": lambda store, session: store.copy_session(session.id),
+    "no label taken away": lambda store, session: store.set_label(active(session).id, None),
+    "nothing attached": lambda store, session: store.attach(session.id, {}),
+    "nothing deleted": lambda store, session: store.delete_checkpoints(session.id, []),
+    "maintenance": lambda store, session: [list(store.verify()), store.compact(), store.plan_prune(keep_last=0)],
     "reads": lambda store, session: [
         store.get_session(session.id), store.list_sessions(), store.list_checkpoints(session.id),
         store.get_messages(active(session).id), store.diff(active(session).id, active(session).id),
+        store.children(active(session).id), store.ancestry(active(session).id), store.branches(session.id),
+        store.get_attachments(active(session).id), store.find_checkpoints(metadata=None),
     ],
 }  # fmt: skip
 

@@ -1,19 +1,18 @@
 """Writing and reading checkpoints, moving between them, and lists of them."""
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.errors import ConflictError, InvalidRequestError, NotFoundError
-from clew.model import ACTIVE, KEEP, CheckpointSummary, Message, Page
+from clew.errors import InvalidRequestError, NotFoundError
+from clew.model import ACTIVE, KEEP, Message
 from clew.store import Store
 from clew.testing.contract.base import (
     Contract,
     active,
+    checkpoint_pages,
     ids,
     letters,
     missing,
@@ -43,15 +42,6 @@ CONVERSATION: list[Message] = [
 
 LISTS = ["", "abcdef", "abcd", "abcdef", "abXdef", "Xabcd", "bcd", "abcdabcd", "dcba", "aaaa", "xyz", "abc"]
 """Full lists in which each is something else to the one before: longer, cut, edited, shifted, doubled, unrelated."""
-
-
-def pages_of(store: Store, session_id: UUID, limit: int) -> Iterator[Page[CheckpointSummary]]:
-    """The pages of the checkpoints of a session."""
-    page = store.list_checkpoints(session_id, limit=limit)
-    yield page
-    while page.next_cursor is not None:
-        page = store.list_checkpoints(session_id, limit=limit, cursor=page.next_cursor)
-        yield page
 
 
 class CheckpointContract(Contract):
@@ -305,26 +295,6 @@ class CheckpointContract(Contract):
         assert store.get_active_checkpoint(session.id).id == branch.id
         assert said(store, second.id) == "ab"
 
-    # -- labels
-
-    def test_a_label_is_unique_in_its_session(self, store: Store) -> None:
-        session, other = store.create_session(""), store.create_session("")
-        store.append(session.id, users("a"), label="point")
-        for write in (store.append, store.create_checkpoint):
-            with nothing_changes(store), pytest.raises(ConflictError, match="point"):
-                write(session.id, users("b"), label="point")
-        assert store.append(other.id, [], label="point").label == "point"
-        assert store.append(session.id, [], label="Point").label == "Point"
-        assert [item.label for item in store.list_checkpoints(session.id)] == [None, "point", "Point"]
-
-    def test_a_fork_leaves_labels_behind(self, store: Store) -> None:
-        session = store.create_session("")
-        step = store.append(session.id, users("a"), label="point")
-        fork = store.fork_session(session.id)
-        assert active(fork).label is None
-        assert store.append(fork.id, [], label="point").label == "point"
-        assert store.get_checkpoint(step.id).label == "point"
-
     # -- lists
 
     def test_checkpoints_are_listed_in_order_of_creation_with_their_counts(self, store: Store) -> None:
@@ -349,7 +319,7 @@ class CheckpointContract(Contract):
                 page = store.list_checkpoints(session.id, limit=limit, offset=offset)
                 assert (ids(page), page.total) == (made[offset : offset + limit], 5)
             if limit:
-                assert [id for page in pages_of(store, session.id, limit) for id in ids(page)] == made
+                assert [id for page in checkpoint_pages(store, session.id, limit) for id in ids(page)] == made
         assert ids(store.list_checkpoints(session.id, limit=2**63 - 1, offset=4)) == made[4:]
 
     def test_a_page_of_checkpoints_holds_100_unless_told_otherwise(self, store: Store) -> None:

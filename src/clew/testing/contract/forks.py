@@ -130,10 +130,47 @@ class ForkContract(Contract):
         self, store: Store, origin: Session
     ) -> None:
         other = store.create_checkpoint(origin.id, users("ax"))
-        fork = store.fork_session(origin.id, checkpoint_id=active(origin).id)
-        for id, common in ((other.id, 1), (active(fork).id, 2), (active(store.create_session("")).id, 0)):
+        for id, common in ((other.id, 1), (active(store.create_session("")).id, 0)):
             diff = store.diff(active(origin).id, id)
             assert (diff.ancestor_id, diff.common) == (None, common)
+
+    def test_a_fork_and_its_origin_descend_from_the_checkpoint_it_was_forked_from(
+        self, store: Store, origin: Session
+    ) -> None:
+        root, tip = ids(store.list_checkpoints(origin.id))
+        fork = store.fork_session(origin.id, checkpoint_id=root)
+        mine, theirs = store.append(origin.id, users("c")), store.append(fork.id, users("xy"))
+        for a, b, common in ((mine.id, theirs.id, 1), (tip, active(fork).id, 1), (root, theirs.id, 1)):
+            for left, right in ((a, b), (b, a)):
+                diff = store.diff(left, right)
+                assert (diff.ancestor_id, diff.common) == (root, common)
+        assert store.diff(theirs.id, active(fork).id).ancestor_id == active(fork).id
+
+    def test_the_nearest_ancestor_is_found_through_forks_of_forks(self, store: Store, origin: Session) -> None:
+        fork = store.fork_session(origin.id)
+        step = store.append(fork.id, users("c"))
+        left, right = store.fork_session(fork.id), store.fork_session(fork.id)
+        mine, theirs = store.append(left.id, users("x")), store.append(right.id, users("y"))
+        assert store.diff(mine.id, theirs.id).ancestor_id == step.id
+        assert store.diff(mine.id, active(origin).id).ancestor_id == active(origin).id
+        assert store.diff(mine.id, store.append(origin.id, users("z")).id).ancestor_id == active(origin).id
+
+    def test_another_root_of_a_fork_does_not_descend_from_its_origin(self, store: Store, origin: Session) -> None:
+        fork = store.fork_session(origin.id)
+        other = store.create_checkpoint(fork.id, users("ab"))
+        step = store.append(fork.id, users("c"))
+        for id in (other.id, step.id):
+            assert store.diff(id, active(origin).id).ancestor_id is None
+            assert store.diff(id, active(fork).id).ancestor_id is None
+
+    def test_without_the_checkpoint_that_forks_began_as_they_have_no_ancestor(
+        self, store: Store, origin: Session
+    ) -> None:
+        left, right = store.fork_session(origin.id), store.fork_session(origin.id)
+        assert store.diff(active(left).id, active(right).id).ancestor_id == active(origin).id
+        store.purge_session(origin.id)
+        diff = store.diff(active(left).id, active(right).id)
+        assert (diff.ancestor_id, diff.common) == (None, 2)
 
     @pytest.mark.parametrize(("left", "right"), [(1, True), (0, False), ("1", 1), (None, False), ([], {}), ("", None)])
     def test_a_diff_tells_apart_what_json_tells_apart(self, store: Store, left: Any, right: Any) -> None:

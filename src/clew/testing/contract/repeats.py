@@ -7,10 +7,20 @@ from uuid import UUID
 import pytest
 
 from clew.errors import ConflictError, InvalidRequestError, NotFoundError
-from clew.model import ACTIVE, KEEP, Checkpoint, Session
+from clew.model import ACTIVE, KEEP, SAME, Attachment, Checkpoint, Label, Session
 from clew.store import Store
 from clew.testing.clock import SECOND, Clock, moment
-from clew.testing.contract.base import Contract, active, ids, missing, nothing_changes, revision, said, users
+from clew.testing.contract.base import (
+    Contract,
+    active,
+    attached,
+    ids,
+    missing,
+    nothing_changes,
+    revision,
+    said,
+    users,
+)
 
 NEW: dict[str, Any] = {
     "title": "t", "messages": users("ab"), "metadata": {"m": 1}, "visibility": "PUBLIC", "cwd": "/repo",
@@ -24,11 +34,17 @@ OTHER_SESSIONS: list[dict[str, Any]] = [
 ]  # fmt: skip
 """What makes it the call for another session."""
 
-STEP: dict[str, Any] = {"messages": users("cd"), "metadata": {"m": 1}, "label": "here"}
+STEP: dict[str, Any] = {
+    "messages": users("cd"), "metadata": {"m": 1}, "label": "here",
+    "attachments": {"f": b"1", "g": Attachment(b"2", "x/y")},
+}  # fmt: skip
 
 OTHER_STEPS: list[dict[str, Any]] = [
     {"messages": users("c")}, {"messages": users("dc")}, {"messages": []}, {"messages": [{"role": "user"}]},
     {"metadata": {"m": True}}, {"metadata": None}, {"metadata": "KEEP"}, {"label": None}, {"label": "there"},
+    {"attachments": None}, {"attachments": {"f": b"1"}}, {"attachments": {"f": b"2", "g": Attachment(b"2", "x/y")}},
+    {"attachments": {"f": b"1", "g": b"2"}}, {"attachments": {"f": b"1", "g": Attachment(b"2", "x/z")}},
+    {"attachments": {"f": b"1", "G": Attachment(b"2", "x/y")}}, {"attachments": {"f": b"1", "g": SAME}},
 ]  # fmt: skip
 
 Write = Callable[..., Checkpoint]
@@ -195,6 +211,76 @@ class RepeatContract(Contract):
         with pytest.raises(InvalidRequestError):
             write(begun.id, [object()], id=id)
         assert write(begun.id, users("c"), id=id).id == id
+
+    # -- with labels and attachments
+
+    def test_a_write_upon_a_label_is_repeated_though_the_label_has_moved(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        store.set_label(active(begun).id, "point")
+        step = write(begun.id, users("c"), parent_id=Label("point"), id=missing())
+        store.set_label(step.id, "point", move=True)
+        with nothing_changes(store):
+            again = write(begun.id, users("c"), parent_id=Label("point"), id=step.id)
+        assert (again.id, again.parent_id) == (step.id, active(begun).id)
+        store.set_label(step.id, None)
+        with nothing_changes(store):
+            assert write(begun.id, users("c"), parent_id=Label("point"), id=step.id).parent_id == active(begun).id
+
+    def test_another_label_or_the_id_that_it_stands_for_is_another_write(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        root = active(begun).id
+        store.set_label(root, "point")
+        step = write(begun.id, users("c"), parent_id=Label("point"), id=missing())
+        others: list[Any] = [root, Label("other"), ACTIVE, None, Label(str(root)), Label("ACTIVE")]
+        for other in others:
+            with nothing_changes(store), pytest.raises(ConflictError):
+                write(begun.id, users("c"), parent_id=other, id=step.id)
+
+    def test_attachments_make_the_same_call_in_whichever_order_they_come(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        step = write(begun.id, id=missing(), **STEP)
+        turned = dict(reversed(STEP["attachments"].items()))
+        with nothing_changes(store):
+            assert write(begun.id, id=step.id, **{**STEP, "attachments": turned}) == step
+        plain = write(begun.id, [], id=missing(), attachments={})
+        with nothing_changes(store):
+            assert write(begun.id, [], id=plain.id) == plain
+
+    def test_a_repeated_write_undoes_no_label_and_no_attachment(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        step = write(begun.id, id=missing(), **STEP)
+        store.set_label(step.id, "moved on")
+        store.attach(begun.id, {"f": b"new", "h": b"3"}, on_conflict="replace")
+        with nothing_changes(store):
+            assert write(begun.id, id=step.id, **STEP).label == "moved on"
+        assert attached(store, step.id) == {"f": b"new", "g": b"2", "h": b"3"}
+
+    def test_same_is_repeated_though_the_parent_has_another_now(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        root = active(begun).id
+        store.attach(begun.id, {"f": b"1"})
+        arguments: dict[str, Any] = {"parent_id": root, "attachments": {"f": SAME}, "id": missing()}
+        step = write(begun.id, [], **arguments)
+        store.attach(begun.id, {"f": b"2"}, checkpoint_id=root, on_conflict="replace")
+        with nothing_changes(store):
+            assert write(begun.id, [], **arguments) == step
+        with nothing_changes(store), pytest.raises(ConflictError):
+            write(begun.id, [], **{**arguments, "attachments": {"f": b"1"}})
+        assert attached(store, step.id) == {"f": b"1"}
+
+    def test_a_repeated_write_does_not_need_what_waited_for_its_label(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        store.attach(begun.id, {"w": b"1"}, label="here")
+        step = write(begun.id, id=missing(), **STEP)
+        with nothing_changes(store):
+            assert write(begun.id, id=step.id, **STEP) == step
+        assert attached(store, step.id) == {"f": b"1", "g": b"2", "w": b"1"}
 
     # -- if_active
 

@@ -119,6 +119,7 @@ class SessionContract(Contract):
     @pytest.mark.parametrize("spelling", range(4))
     def test_an_id_may_be_given_as_a_uuid_or_as_its_text(self, store: Store, spelling: int) -> None:
         session = store.create_session("", source="tool", source_id="1")
+        store.attach(session.id, {"attached": b"bytes"})
         session_id, checkpoint_id = (spellings(id)[spelling] for id in (session.id, active(session).id))
         for call in (*OF_A_PART.values(), *EVERY.values()):
             call(store, session_id, checkpoint_id)
@@ -136,7 +137,7 @@ class SessionContract(Contract):
         session = store.create_session("")
         for call in (*OF_A_CHECKPOINT.values(), *OF_A_PART.values()):
             for wrong in NO_IDS:
-                with nothing_changes(store), pytest.raises(InvalidRequestError, match=r"_id|id |checkpoint_a"):
+                with nothing_changes(store), pytest.raises(InvalidRequestError, match=r"_id|id |checkpoint_a|ids"):
                     call(store, session.id, wrong)
 
     def test_a_missing_session_is_not_found_by_any_method(self, store: Store) -> None:

@@ -39,6 +39,9 @@ class WholeStoreContract(Contract):
         store.delete_session(session.id)
         gone = store.create_session("gone", messages=users("a"))
         store.purge_session(gone.id)
+        store.attach(fork.id, {"f": b"1"})
+        store.delete_checkpoints(fork.id, active(fork).id)
+        store.copy_session(fork.id)
         before = contents(store)
         assert contents(reopen()) == before
 

@@ -1,5 +1,6 @@
 """Times: what the clock says, what importers say, and the order of creation that neither changes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -56,6 +57,36 @@ class TimeContract(Contract):
         assert (step.created_at, step.updated_at, changed.updated_at) == (told, told, told)
         assert changed.created_at == session.created_at
         assert store.get_checkpoint(active(session).id) == active(session)
+
+    def test_a_label_and_attachments_move_the_time_of_their_checkpoint_and_of_no_other(
+        self, store: Store, clock: Clock
+    ) -> None:
+        session = store.create_session("", messages=users("a"))
+        step = store.append(session.id, users("b"))
+        changes: list[Callable[[], Any]] = [
+            lambda: store.set_label(step.id, "point"),
+            lambda: store.attach(session.id, {"f": b"1"}),
+            lambda: store.attach(session.id, {"f": b"2"}, label="point", on_conflict="replace"),
+            lambda: store.set_label(step.id, None),
+        ]
+        for change in changes:
+            clock.now += SECOND
+            told = clock.moment
+            change()
+            after = store.get_checkpoint(step.id)
+            assert (after.updated_at, after.created_at) == (told, step.created_at)
+            assert store.get_session(session.id).updated_at == told
+        assert store.get_checkpoint(active(session).id) == active(session)
+
+    def test_a_label_that_moves_takes_the_time_of_both_checkpoints_along(self, store: Store, clock: Clock) -> None:
+        session = store.create_session("", messages=users("a"))
+        step, tip = store.append(session.id, [], label="point"), store.append(session.id, [])
+        clock.now += SECOND
+        told = clock.moment
+        store.set_label(tip.id, "point", move=True)
+        root, lost, given = store.list_checkpoints(session.id)
+        assert (root.updated_at, lost.updated_at, given.updated_at) == (active(session).updated_at, told, told)
+        assert (lost.created_at, given.created_at) == (step.created_at, tip.created_at)
 
     # -- a clock that stands still or is set back
 

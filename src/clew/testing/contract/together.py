@@ -7,8 +7,21 @@ from typing import Any
 
 from clew.errors import ConflictError, NotFoundError
 from clew.model import Session
+from clew.reports import Compaction, Finding
 from clew.store import Store
-from clew.testing.contract.base import EVERYTHING, Contract, active, ids, letters, missing, said, users
+from clew.testing.contract.base import (
+    EVERYTHING,
+    Contract,
+    active,
+    attached,
+    checkpoint_pages,
+    ids,
+    labels,
+    letters,
+    missing,
+    said,
+    users,
+)
 
 
 def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -100,6 +113,178 @@ class TogetherContract(Contract):
         session = store.create_session("")
         assert conflicts(together([lambda: store.append(session.id, users("a"), label="point")] * 8)) == 7
         assert said(store, store.get_active_checkpoint(session.id).id) == "a"
+
+    def test_of_checkpoints_that_want_the_same_label_one_gets_it(self, store: Store) -> None:
+        session = store.create_session("")
+        made = [store.append(session.id, []).id for _ in range(8)]
+        assert conflicts(together([lambda id=id: store.set_label(id, "point") for id in made])) == 7  # type: ignore[misc]
+        assert labels(store.list_checkpoints(session.id)).count("point") == 1
+        assert store.get_session(session.id).revision == 1 + 8 + 1
+
+    def test_a_label_moved_by_many_at_once_is_with_one_in_the_end(self, store: Store) -> None:
+        session = store.create_session("")
+        made = [store.append(session.id, []).id for _ in range(8)]
+        calls = [lambda id=id: store.set_label(id, "point", move=True) for id in made]
+        assert conflicts(together(calls)) == 0
+        assert labels(store.list_checkpoints(session.id)).count("point") == 1
+        assert store.get_session(session.id).revision == 1 + 8 + 8
+
+    def test_a_label_given_and_written_at_once_is_with_one(self, store: Store) -> None:
+        session = store.create_session("")
+        root = active(session).id
+        calls: list[Callable[[], Any]] = [lambda: store.append(session.id, users("a"), label="point")] * 4
+        calls += [lambda: store.set_label(root, "point")]
+        assert conflicts(together(calls)) == 4
+        assert labels(store.list_checkpoints(session.id)).count("point") == 1
+
+    def test_of_other_bytes_attached_at_once_under_a_name_one_wins(self, store: Store) -> None:
+        session = store.create_session("")
+        places: list[dict[str, Any]] = [{}, {"label": "later"}]
+        for place in places:
+            calls = [
+                lambda n=n: store.attach(session.id, {"a": b"same", "f": str(n).encode()}, **place)  # noqa: B023
+                for n in range(8)
+            ]
+            assert conflicts(together(calls)) == 7
+        later = store.append(session.id, [], label="later")
+        for id in (active(session).id, later.id):
+            found = attached(store, id)
+            assert (found["a"], len(found)) == (b"same", 2)
+            assert found["f"] in {str(n).encode() for n in range(8)}
+
+    def test_the_same_bytes_attached_at_once_are_attached_once(self, store: Store) -> None:
+        session = store.create_session("")
+        assert conflicts(together([lambda: store.attach(session.id, {"f": b"same"})] * 8)) == 0
+        assert attached(store, active(session).id) == {"f": b"same"}
+        assert store.get_session(session.id).revision == 2
+
+    def test_what_is_attached_to_a_label_is_never_lost_while_its_checkpoint_comes(self, store: Store) -> None:
+        session = store.create_session("")
+        calls: list[Callable[[], Any]] = [
+            lambda n=n: store.attach(session.id, {str(n): b"1"}, label="point")  # type: ignore[misc]
+            for n in range(8)
+        ]
+        calls.append(lambda: store.append(session.id, users("a"), label="point"))
+        assert conflicts(together(calls)) == 0
+        found = store.find_checkpoint(session.id, "point")
+        assert attached(store, found.id) == {str(n): b"1" for n in range(8)}
+
+    def test_of_deletes_of_a_checkpoint_one_happens_and_the_others_find_nothing(self, store: Store) -> None:
+        session = store.create_session("", messages=users("a"))
+        step = store.append(session.id, users("b"))
+        outcomes = together([lambda: store.delete_checkpoints(session.id, step.id)] * 8)
+        won = [outcome for outcome in outcomes if isinstance(outcome, Session)]
+        assert len(won) == 1
+        assert all(isinstance(outcome, NotFoundError) for outcome in outcomes if outcome is not won[0]), outcomes
+        assert ids(store.list_checkpoints(session.id)) == [active(session).id]
+
+    def test_of_deletes_at_the_same_revision_one_happens(self, store: Store) -> None:
+        session = store.create_session("", messages=users("a"))
+        made = [store.append(session.id, users("b")).id for _ in range(6)]
+        expected = store.get_session(session.id).revision
+        calls = [lambda id=id: store.delete_checkpoints(session.id, id, if_revision=expected) for id in made]
+        assert conflicts(together(calls)) == 5
+        assert store.list_checkpoints(session.id).total == 6
+
+    def test_a_checkpoint_written_upon_one_that_is_deleted_is_not_lost(self, store: Store) -> None:
+        session = store.create_session("", messages=users("a"))
+        for letter in "bcdefg":
+            parent = store.append(session.id, users("p"), parent_id=active(session).id)
+            append = [lambda: store.append(session.id, users(letter), parent_id=parent.id)]  # noqa: B023
+            written, deleted = together([*append, lambda: store.delete_checkpoints(session.id, parent.id)])  # noqa: B023
+            assert isinstance(deleted, Session)
+            if isinstance(written, NotFoundError):
+                assert ids(store.list_checkpoints(session.id)) == [active(session).id]
+            else:
+                assert store.get_checkpoint(written.id).parent_id == active(session).id
+                assert said(store, written.id) == f"ap{letter}"
+                store.delete_checkpoints(session.id, written.id)
+
+    def test_a_copy_is_of_one_moment(self, store: Store) -> None:
+        session = store.create_session("", messages=users("a"))
+
+        def write() -> None:
+            for _ in range(25):
+                store.append(session.id, users("b"), label=None, attachments={"f": b"1"})
+
+        *copies, written = together([lambda: store.copy_session(session.id)] * 3 + [write])
+        assert written is None
+        for copy in copies:
+            line = store.list_checkpoints(copy.id, limit=EVERYTHING).items
+            assert [item.message_count for item in line] == list(range(1, len(line) + 1))
+            assert [item.parent_id for item in line] == [None, *(item.id for item in line[:-1])]
+            assert active(copy).id == line[-1].id
+
+    def test_nothing_is_found_wrong_while_others_write_delete_and_purge(self, store: Store) -> None:
+        session = store.create_session("", messages=users("a"))
+        done = threading.Event()
+
+        def write() -> None:
+            try:
+                for number in range(12):
+                    step = store.append(session.id, users("b"), attachments={"f": b"1", str(number): b"2"})
+                    other = store.copy_session(session.id)
+                    store.set_label(step.id, "point", move=True)
+                    store.delete_checkpoints(session.id, ids(store.list_checkpoints(session.id))[0])
+                    store.purge_session(other.id)
+            finally:
+                done.set()
+
+        def verify() -> list[Finding]:
+            found: list[Finding] = []
+            while not done.is_set():
+                found += store.verify()
+            return found
+
+        assert together([write, verify]) == [None, []]
+
+    def test_a_store_is_made_compact_while_others_read_and_write(self, store: Store) -> None:
+        session = store.create_session("", messages=users("a"))
+        gone = store.append(session.id, [], attachments={"f": bytes(100_000)}, parent_id=None)
+        store.delete_checkpoints(session.id, gone.id)
+
+        def write() -> None:
+            for _ in range(15):
+                store.append(session.id, users("b"), attachments={"f": b"1"})
+
+        def read() -> None:
+            for _ in range(15):
+                found = store.get_session(session.id)
+                assert set(letters(active(found).state.messages)) <= {"a", "b"}
+
+        *outcomes, compacted = together([write, read, store.compact])
+        assert outcomes == [None, None]
+        assert isinstance(compacted, Compaction)
+        assert said(store, store.get_active_checkpoint(session.id).id) == "a" + "b" * 15
+
+    def test_lists_of_checkpoints_hold_still_while_others_write(self, store: Store) -> None:
+        """A reader turns pages in each order while writers append: what was there is seen once."""
+        session = store.create_session("")
+        for number in range(20):
+            store.append(session.id, [], label=f"{number:03}")
+        before = ids(store.list_checkpoints(session.id))
+        done = threading.Event()
+
+        def write() -> None:
+            number = 20
+            while not done.is_set() and number < 200:
+                store.append(session.id, [], label=f"{number:03}")
+                number += 1
+
+        def read() -> None:
+            try:
+                orders: list[tuple[Any, list[Any]]] = [
+                    ("created", before), ("-created", before[::-1]), ("label", before[1:]), ("-label", before[:0:-1]),
+                ]  # fmt: skip
+                for order, expected in orders:
+                    pages = checkpoint_pages(store, session.id, 7, order=order)
+                    seen = [id for page in pages for id in ids(page)]
+                    assert [id for id in seen if id in expected] == expected
+                    assert len(set(seen)) == len(seen)
+            finally:
+                done.set()
+
+        assert together([write, read]) == [None, None]
 
     def test_branches_and_forks_made_at_once_keep_to_themselves(self, store: Store) -> None:
         session = store.create_session("", messages=users("ab"))
