@@ -527,9 +527,10 @@ class AsyncStore:
     async def get_attachments(
         self, checkpoint_ids: Id | Iterable[Id], *, prefix: str = ""
     ) -> dict[UUID, dict[str, Attachment]]:
-        """The attachments of checkpoints by id and name, in the order of the names, read in one query for all.
+        """The attachments of checkpoints by id and name, in the order of the names.
 
-        Only those whose names begin with `prefix`. A checkpoint without any has an empty dict.
+        Read in one query for all, and one more for each that is long. Only those whose names begin with `prefix`. A
+        checkpoint without any has an empty dict.
         """
         store = await self._opened()
         return await self._run(store.get_attachments, checkpoint_ids, prefix=prefix)

@@ -209,8 +209,8 @@ def _compare_waiting(reader: Reader, tables: Tables, model: Model) -> None:
 
 
 def seal(*values: object) -> int:
-    """The 64 bits over the values of a row."""
-    return int.from_bytes(xxhash.xxh3_64_digest(msgspec.msgpack.encode(values)), "big", signed=True)
+    """The first 31 bits of a hash over the values of a row."""
+    return int(xxhash.xxh3_64_intdigest(msgspec.msgpack.encode(values)) >> 33)
 
 
 def utf8(text: str | None) -> bytes | None:
@@ -233,6 +233,10 @@ def _check_timelines(tables: Tables) -> None:
         assert positions
         assert positions == list(range(begin, begin + len(positions)))
         assert timeline["family"] in families
+        assert timeline["seal"] == seal(timeline["key"], timeline["family"], timeline["ancestor"], begin)
+    hashes = {row["key"]: row["hash"] for row in tables.content}
+    for entry in tables.entry:
+        assert entry["seal"] == seal(entry["timeline"], entry["position"], hashes[entry["content"]]) >> 16
 
 
 def _check_content(tables: Tables) -> None:

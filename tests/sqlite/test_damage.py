@@ -271,3 +271,15 @@ def touch_everything(damaged: Damaged) -> None:
         for session in (damaged.session, damaged.other):
             store.get_session(session)
             store.append(session, [{"role": "user"}])
+
+
+def test_a_held_error_keeps_no_log_from_being_emptied(damaged: Damaged) -> None:
+    """The error of a read that broke off half-way holds its frames, and these the statement."""
+    damaged.tamper(f"UPDATE content SET body = '{{}}' WHERE {CONTENT_OF_HURT_5}")
+    with clew.open(damaged.path, busy_timeout=0.5) as store:
+        with pytest.raises(clew.CorruptStateError) as held:
+            store.get_messages(damaged.tip)
+        with pytest.raises(clew.CorruptStateError) as also_held:
+            store.get_checkpoint(damaged.tip)
+        store.purge_session(damaged.other)
+        assert held.value.checkpoint_id == also_held.value.checkpoint_id == damaged.tip

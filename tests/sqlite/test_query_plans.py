@@ -14,7 +14,9 @@ READS_IT_ALL = {
     "count_sessions_kept",  # two rows
     "delete_unreached_chunks",
     "delete_unreached_content",
-    "every_family",
+    "session_families",
+    "timeline_families",
+    "content_families",
 }
 
 # What a query has been given, or has just put together: it reads that from end to end.

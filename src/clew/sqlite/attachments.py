@@ -25,7 +25,7 @@ from clew.sqlite import pieces
 from clew.sqlite.content import Content
 from clew.sqlite.heads import Head, Node, find_node, move_tip, read_head
 from clew.sqlite.pieces import Bytes
-from clew.sqlite.queries import execute, fetch_all, fetch_one, iterate
+from clew.sqlite.queries import execute, fetch_all, fetch_one
 from clew.sqlite.rows import CheckpointRow
 
 
@@ -214,7 +214,7 @@ def _read_many(
     connection: apsw.Connection, ids: Sequence[UUID], prefix: str
 ) -> Iterator[tuple[UUID, str, Attachment | CorruptStateError]]:
     wanted = msgspec.json.encode([id.hex for id in ids]).decode()
-    for asked, id, *columns in iterate(connection, "attachments_of_many", {"ids": wanted, "prefix": prefix}):
+    for asked, id, *columns in fetch_all(connection, "attachments_of_many", {"ids": wanted, "prefix": prefix}):
         if id is None:
             raise checkpoint_not_found(UUID(bytes=asked))
         if columns[0] is None:

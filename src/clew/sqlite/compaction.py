@@ -9,8 +9,8 @@ from clew.sqlite.queries import fetch_all
 
 
 def families(connection: apsw.Connection) -> list[int]:
-    """Every family that has anything."""
-    return [family for family, _ in fetch_all(connection, "every_family", {})]
+    """Every family that has sessions."""
+    return [family for family, _ in fetch_all(connection, "session_families", {})]
 
 
 def vacuum(connection: apsw.Connection) -> None:

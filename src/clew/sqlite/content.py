@@ -50,13 +50,18 @@ def store_content(connection: apsw.Connection, family: int, body: bytes, digest:
     """The key of `body`, whose hash is `digest`, in the family; written only where the family does not have it.
 
     The hash finds candidates and the bytes decide: a collision can never put other content in the place of `body`.
+    Text has even numbers among what shares a hash and bytes odd ones, so that neither depends on the other being there.
     """
     key = _insert(connection, family, digest, 0, body, is_text)
     if key is not None:
         return key
-    candidates = fetch_all(connection, "find_content", {"family": family, "hash": digest})
-    for key, is_bytes, stored in candidates:
-        if stored == body and bool(is_bytes) is not is_text:
+    candidates = [
+        (key, stored)
+        for key, is_bytes, stored in fetch_all(connection, "find_content", {"family": family, "hash": digest})
+        if bool(is_bytes) is not is_text
+    ]
+    for key, stored in candidates:
+        if stored == body:
             return int(key)
     key = _insert(connection, family, digest, len(candidates), body, is_text)
     if key is None:
@@ -65,9 +70,9 @@ def store_content(connection: apsw.Connection, family: int, body: bytes, digest:
 
 
 def _insert(
-    connection: apsw.Connection, family: int, digest: bytes, tie: int, body: bytes, is_text: bool
+    connection: apsw.Connection, family: int, digest: bytes, number: int, body: bytes, is_text: bool
 ) -> int | None:
-    statement = "insert_content" if is_text else "insert_bytes"
+    statement, tie = ("insert_content", 2 * number) if is_text else ("insert_bytes", 2 * number + 1)
     execute(connection, statement, {"family": family, "hash": digest, "tie": tie, "body": body})
     return connection.last_insert_rowid() if connection.changes() else None
 

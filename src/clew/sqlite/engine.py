@@ -120,7 +120,11 @@ class Engine:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if self._closed or len(self._idle_readers) >= limits.MAX_IDLE_READERS:
+            if connection.txn_state() != apsw.SQLITE_TXN_NONE:
+                # A statement that an error left unfinished would go on reading what there was, for as long as somebody
+                # holds the error, and keep the write-ahead log from being emptied.
+                connection.close(True)
+            elif self._closed or len(self._idle_readers) >= limits.MAX_IDLE_READERS:
                 connection.close()
             else:
                 self._idle_readers.append(connection)

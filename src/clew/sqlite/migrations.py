@@ -20,6 +20,7 @@ APPLICATION_ID = 0x636C6577
 
 _FOLDER = "migrations"
 _FILE_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
+_COMMENT = re.compile(r"^--.*\n| {2,}-- .*$", re.MULTILINE)
 _LEDGER = (
     "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
     "applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))) STRICT"
@@ -56,11 +57,16 @@ def known_migrations() -> tuple[Migration, ...]:
         Migration(
             version=int(match[1]),
             name=match[2],
-            up=read_packaged(_FOLDER, match[0]),
-            down=read_packaged(_FOLDER, match[0].replace(".sql", ".down.sql")),
+            up=_read(match[0]),
+            down=_read(match[0].replace(".sql", ".down.sql")),
         )
         for match in matches
     )
+
+
+def _read(name: str) -> str:
+    """A script without its comments, which SQLite would keep with the schema, in every file."""
+    return _COMMENT.sub("", read_packaged(_FOLDER, name))
 
 
 def check_is_ours(connection: apsw.Connection, path: str) -> None:

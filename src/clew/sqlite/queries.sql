@@ -281,9 +281,11 @@ WHERE c.session = :session
     AND c.seq NOT IN (SELECT b.parent FROM checkpoint AS b WHERE b.session = :session AND b.parent IS NOT NULL)
 ORDER BY c.seq DESC;
 
--- name: session_checkpoint_count
--- The key of a session and how many checkpoints it has.
-SELECT key, checkpoint_count FROM session WHERE id = :id;
+-- name: checkpoint_counts
+-- The keys of sessions (hexadecimal ids) and how many checkpoints each has.
+SELECT unhex(wanted.value), s.key, s.checkpoint_count
+FROM json_each(:ids) AS wanted LEFT JOIN session AS s ON s.id = unhex(wanted.value)
+ORDER BY wanted.key;
 
 -- name: page_ancestry
 -- A checkpoint, its parent, and so on to the root. A parent is always older, so that damage cannot lead in circles.
@@ -438,8 +440,9 @@ VALUES (:session, :label, :name, :content_type, :size, :chunk_size, :content, :s
 DELETE FROM waiting_attachment WHERE session = :session AND label = :label;
 
 -- name: insert_chunk
--- A piece of a long attachment; pieces of what is stored already are there.
-INSERT OR IGNORE INTO chunk (whole, position, content) VALUES (:whole, :position, :content);
+-- A piece of a long attachment. Where the same bytes are there already it is, too, unless that piece is damaged.
+INSERT INTO chunk (whole, position, content) VALUES (:whole, :position, :content)
+ON CONFLICT (whole, position) DO UPDATE SET content = excluded.content WHERE content <> excluded.content;
 
 -- name: read_chunks
 -- A range of the pieces of a long attachment.
@@ -523,16 +526,17 @@ DELETE FROM content WHERE family = :family AND key NOT IN (
     SELECT k.content FROM content AS h JOIN chunk AS k ON k.whole = h.key WHERE h.family = :family
 );
 
--- name: every_family
--- The families that anything belongs to, and how many sessions each has.
-SELECT family, sum(sessions) FROM (
-    SELECT family, count(*) AS sessions FROM session GROUP BY family
-    UNION ALL
-    SELECT DISTINCT family, 0 FROM timeline
-    UNION ALL
-    SELECT DISTINCT family, 0 FROM content
-)
-GROUP BY family ORDER BY family;
+-- name: session_families
+-- The families that have sessions, and how many each.
+SELECT family, count(*) FROM session GROUP BY family;
+
+-- name: timeline_families
+-- The families that have timelines.
+SELECT DISTINCT family, 0 FROM timeline;
+
+-- name: content_families
+-- The families that have content.
+SELECT DISTINCT family, 0 FROM content;
 
 -- name: sessions_of_family
 -- The sessions of a family.
@@ -583,4 +587,6 @@ ORDER BY k.position;
 
 -- name: count_sessions
 -- How many sessions there are of each status, by looking at each, and as counted.
-SELECT c.status, c.sessions, (SELECT count(*) FROM session AS s WHERE s.status = c.status) FROM session_count AS c;
+WITH known (status) AS (VALUES ('ACTIVE'), ('DELETED'))
+SELECT known.status, c.sessions, (SELECT count(*) FROM session AS s WHERE s.status = known.status)
+FROM known LEFT JOIN session_count AS c ON c.status = known.status;

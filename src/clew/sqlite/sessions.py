@@ -102,7 +102,7 @@ def copy_session(connection: apsw.Connection, session_id: UUID, new: NewCopy, de
     head = _insert_alike(connection, read_stored(connection, session_id), new)
     ids = _copy_checkpoints(connection, origin, head)
     attachments.copy_all(connection, origin, head, ids)
-    move_tip(connection, head, msgspec.structs.replace(origin.tip, revision=0, updated_at=new.now), new.now)
+    move_tip(connection, head, msgspec.structs.replace(origin.tip, revision=0), new.now)
     return load_session(connection, new.id, deferred)
 
 

@@ -44,6 +44,8 @@ class Owner(msgspec.Struct, frozen=True):
     family: int
 
 
+_BLOCK = 512
+
 EMPTY = Point(None, 0, EMPTY_CHAIN)
 
 
@@ -66,8 +68,11 @@ def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequ
 
 
 def entry_seal(timeline: int, position: int, digest: bytes) -> int:
-    """31 bits that tie a message to its place: a slice has them where a whole conversation has its chain."""
-    return row_seal((timeline, position, digest)) & 0x7FFFFFFF
+    """15 bits that tie a message to its place: a slice has them where a whole conversation has its chain.
+
+    There are as many of them as messages, and they come on top of the hash of the message.
+    """
+    return row_seal((timeline, position, digest)) >> 16
 
 
 def timeline_seal(timeline: int, family: int, ancestor: int | None, ancestor_length: int) -> int:
@@ -157,13 +162,18 @@ def _parts(connection: apsw.Connection, point: Point, start: int = 0, checkpoint
 def _placed(
     connection: apsw.Connection, parts: list[Part], start: int, stop: int
 ) -> Iterator[tuple[bool, bytes, bytes]]:
-    """The messages from `start` to `stop`: whether each is in its place, its hash, and its body."""
+    """The messages from `start` to `stop`: whether each is in its place, its hash, and its body.
+
+    Read in blocks, so that whoever stops early has not read all, and no statement stays open behind an error.
+    """
     expected = start
     for part in parts:
-        clipped = Part(part.timeline, max(part.start, start), min(part.stop, stop))
-        for position, seal, digest, body in iterate(connection, "read_hashed_bodies", msgspec.structs.asdict(clipped)):
-            yield position == expected and seal == entry_seal(part.timeline, position, digest), digest, body
-            expected += 1
+        begin, end = max(part.start, start), min(part.stop, stop)
+        for block in range(begin, end, _BLOCK):
+            stretch = {"timeline": part.timeline, "start": block, "stop": min(block + _BLOCK, end)}
+            for position, seal, digest, body in fetch_all(connection, "read_hashed_bodies", stretch):
+                yield position == expected and seal == entry_seal(part.timeline, position, digest), digest, body
+                expected += 1
 
 
 def _name_damaged_message(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> None:

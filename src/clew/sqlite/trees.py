@@ -23,7 +23,7 @@ from clew.sqlite.attachments import load_readable, take_waiting, touch
 from clew.sqlite.checkpoints import Deferred, check_label, read_row
 from clew.sqlite.heads import Head, check_revision, label_holder, move_tip, read_head
 from clew.sqlite.purge import collect_family
-from clew.sqlite.queries import MAX_ROWS, Row, execute, fetch_all, fetch_one
+from clew.sqlite.queries import MAX_ROWS, Row, execute, fetch_all
 from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow
 from clew.sqlite.sessions import load_session
 
@@ -103,12 +103,12 @@ def list_descent(connection: apsw.Connection, checkpoint_id: UUID) -> list[UUID]
 
 def _session_counts(connection: apsw.Connection, ids: Sequence[UUID]) -> list[tuple[int, int]]:
     """The key and the number of checkpoints of each session."""
+    wanted = msgspec.json.encode([id.hex for id in ids]).decode()
     counts: list[tuple[int, int]] = []
-    for id in ids:
-        row = fetch_one(connection, "session_checkpoint_count", {"id": id.bytes})
-        if row is None:
-            raise session_not_found(id)
-        counts.append((row[0], row[1]))
+    for id, key, count in fetch_all(connection, "checkpoint_counts", {"ids": wanted}):
+        if key is None:
+            raise session_not_found(UUID(bytes=id))
+        counts.append((key, count))
     return counts
 
 

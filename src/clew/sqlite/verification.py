@@ -4,6 +4,7 @@ A family is checked in one read transaction, so what is compared is of one momen
 log from being emptied for longer than one family takes. Damage that keeps a part from being read is a finding too.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
@@ -27,12 +28,19 @@ class Read(Protocol):
 def verify(read: Read, report: Report | None) -> Iterator[Finding]:
     """Everything that is wrong, as it is found."""
     yield from _of_file(read)
-    families = _or_finding(read, lambda connection: fetch_all(connection, "every_family", {}))
-    if isinstance(families, Finding):
-        yield families
-        return
-    done, total = 0, sum(sessions for _, sessions in families)
-    for family, sessions in families:
+    families: Counter[int] = Counter()
+    for name in (
+        "session_families",
+        "timeline_families",
+        "content_families",
+    ):  # each may be readable where others are not
+        listed = _or_finding(read, lambda connection: fetch_all(connection, name, {}))  # noqa: B023 - run at once
+        if isinstance(listed, Finding):
+            yield listed
+        else:
+            families.update(dict(listed))
+    done, total = 0, families.total()
+    for family, sessions in sorted(families.items()):
         found = _or_finding(read, lambda connection: FamilyCheck(connection, family).run())  # noqa: B023 - run at once
         yield from [found] if isinstance(found, Finding) else found
         done += sessions

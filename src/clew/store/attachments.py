@@ -48,9 +48,10 @@ class AttachmentMethods(TreeMethods):
     def get_attachments(
         self, checkpoint_ids: Id | Iterable[Id], *, prefix: str = ""
     ) -> dict[UUID, dict[str, Attachment]]:
-        """The attachments of checkpoints by id and name, in the order of the names, read in one query for all.
+        """The attachments of checkpoints by id and name, in the order of the names.
 
-        Only those whose names begin with `prefix`. A checkpoint without any has an empty dict.
+        Read in one query for all, and one more for each that is long. Only those whose names begin with `prefix`. A
+        checkpoint without any has an empty dict.
         """
         return self._backend.get_attachments(
             checks.ids(checkpoint_ids, "checkpoint_ids"), checks.attachment_prefix(prefix)

@@ -28,10 +28,10 @@ ALTER TABLE timeline ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
 
 UPDATE timeline SET seal = clew_seal(key, family, ancestor, ancestor_length);
 
-ALTER TABLE entry ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;        -- 31 bits of one: there are many of these rows
+ALTER TABLE entry ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;        -- 15 bits of one: there are many of these rows
 
 UPDATE entry SET
-    seal = clew_seal(timeline, position, (SELECT m.hash FROM content AS m WHERE m.key = entry.content)) & 0x7fffffff;
+    seal = clew_seal(timeline, position, (SELECT m.hash FROM content AS m WHERE m.key = entry.content)) >> 16;
 
 -- Named bytes beside a checkpoint. `content` is the bytes themselves, or, where there is a chunk_size, the hashes of the
 -- pieces in order, which the table chunk leads to.
