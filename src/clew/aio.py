@@ -286,32 +286,46 @@ class AsyncStore:
 
         With `if_revision` only while that is the session's revision, else ConflictError. UnavailableError where a
         reader kept the bytes in the write-ahead log until the time limit; the session is purged all the same, and the
-        message says so.
+        message says so. CorruptStateError where another session of the family is damaged: the session is purged, and
+        what it shared is left.
         """
         store = await self._opened()
         return await self._run(store.purge_session, id, if_revision=if_revision)
 
     async def fork_session(
-        self, session_id: Id, *, checkpoint_id: Id | Label | Active = ACTIVE, title: str | None = None
+        self,
+        session_id: Id,
+        *,
+        checkpoint_id: Id | Label | Active = ACTIVE,
+        title: str | None = None,
+        id: Id | None = None,
     ) -> Session:
         """A new session that begins with the state of a checkpoint of another one. Nothing is copied.
 
         It takes over the title (unless one is given), visibility, cwd and metadata, and its root has the attachments of
-        the checkpoint; `parent_session_id` and `forked_from` say where it comes from.
+        the checkpoint; `parent_session_id` and `forked_from` say where it comes from. `id` makes the call safe to
+        repeat: the same call again returns what is stored.
         """
         store = await self._opened()
-        return await self._run(store.fork_session, session_id, checkpoint_id=checkpoint_id, title=title)
+        return await self._run(store.fork_session, session_id, checkpoint_id=checkpoint_id, title=title, id=id)
 
     async def copy_session(
-        self, session_id: Id, *, source: str | None = None, source_id: str | None = None, title: str | None = None
+        self,
+        session_id: Id,
+        *,
+        source: str | None = None,
+        source_id: str | None = None,
+        title: str | None = None,
+        id: Id | None = None,
     ) -> Session:
         """A new session with the whole tree of another one: every checkpoint, label and attachment. Content is shared.
 
         Ids are new; times, metadata and which checkpoint is active are kept, and the title unless one is given.
-        (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken.
+        (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken. `id` makes
+        the call safe to repeat: the same call again returns what is stored.
         """
         store = await self._opened()
-        return await self._run(store.copy_session, session_id, source=source, source_id=source_id, title=title)
+        return await self._run(store.copy_session, session_id, source=source, source_id=source_id, title=title, id=id)
 
     async def create_checkpoint(
         self,
@@ -447,16 +461,24 @@ class AsyncStore:
         *,
         metadata: Mapping[str, Any] | None,
         source: str | None = None,
+        with_attachments: str | None = None,
         limit: int = limits.DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page[CheckpointSummary]:
         """The checkpoints of every session whose state's metadata has these top-level keys with equal values.
 
-        Each item has its metadata. `source` looks only at the sessions of that source. Every checkpoint of these is
-        looked at: there is no index of what metadata may hold.
+        Each item has its metadata, and attachments as in `list_checkpoints`. `source` looks only at sessions of that
+        source. Every checkpoint of these is looked at: there is no index of what metadata may hold.
         """
         store = await self._opened()
-        return await self._run(store.find_checkpoints, metadata=metadata, source=source, limit=limit, cursor=cursor)
+        return await self._run(
+            store.find_checkpoints,
+            metadata=metadata,
+            source=source,
+            with_attachments=with_attachments,
+            limit=limit,
+            cursor=cursor,
+        )
 
     async def children(self, checkpoint_id: Id) -> list[CheckpointSummary]:
         """The checkpoints whose parent it is, oldest first."""
@@ -524,6 +546,21 @@ class AsyncStore:
             store.attach, session_id, items, checkpoint_id=checkpoint_id, label=label, on_conflict=on_conflict
         )
 
+    async def detach(
+        self, session_id: Id, names: str | Iterable[str], *, checkpoint_id: Id | None = None, label: str | None = None
+    ) -> None:
+        """Take attachments away from a checkpoint, chosen as in `attach`, or what waits for a label that nothing has.
+
+        All of them or none: a name that is not there is NotFoundError. `compact` gives their space back.
+        """
+        store = await self._opened()
+        return await self._run(store.detach, session_id, names, checkpoint_id=checkpoint_id, label=label)
+
+    async def list_waiting(self, session_id: Id) -> dict[str, list[AttachmentInfo]]:
+        """What has been attached to labels that no checkpoint of the session has yet, by label."""
+        store = await self._opened()
+        return await self._run(store.list_waiting, session_id)
+
     async def get_attachments(
         self, checkpoint_ids: Id | Iterable[Id], *, prefix: str = ""
     ) -> dict[UUID, dict[str, Attachment]]:
@@ -573,16 +610,20 @@ class AsyncStore:
 
         The copy is read back and checked before it appears at `path`; one in which something is wrong is
         CorruptStateError and not kept, unless `verify` is False. A file that is there already is InvalidRequestError,
-        unless `overwrite`.
+        unless `overwrite`; a database that is in use with a write-ahead log is so in any case.
         """
         store = await self._opened()
         return await self._run(store.backup, path, overwrite=overwrite, verify=verify, progress=progress)
 
     async def compact(self, *, progress: Report | None = None) -> Compaction:
-        """Give back the space of what has been deleted, purged or replaced. Readers go on; writers wait for the end.
+        """Give back the space of what has been deleted, purged or replaced. Readers go on.
+
+        Everything is written anew in one step, in which nobody else can write: writers wait for its end, or, where the
+        store is large, run into their time limit (`busy_timeout`) and have to try again.
 
         UnavailableError where a reader kept the old bytes from being cut off until the time limit: the store is compact
-        all the same, and its files shrink once that reader is done.
+        all the same, and its files shrink once that reader is done. CorruptStateError where something is damaged: the
+        store is compact, and nothing was deleted of what shares content with that.
         """
         store = await self._opened()
         return await self._run(store.compact, progress=progress)
@@ -598,10 +639,11 @@ class AsyncStore:
         """What `apply_prune` would remove. Changes nothing.
 
         Sessions to purge: those that are deleted and have not changed for `deleted_longer_than`, and those of any
-        status that have not changed for `inactive_longer_than`; never any of the `keep_last` sessions that changed
-        last, which alone, without an age, plans to purge all the others. Of the sessions that stay, `keep_checkpoints`
-        plans to delete all checkpoints but the last ones written, those that have a label, and the active one.
-        InvalidRequestError where no rule is given.
+        status that have not changed for `inactive_longer_than`; never any of the `keep_last` sessions that changed last
+        of those that are not deleted. Alone, without an age, `keep_last` plans to purge all the others, deleted ones
+        among them. Of the sessions that stay, `keep_checkpoints` plans to delete all checkpoints but the last ones
+        written, those that have a label, and the active one. A damaged session stays as it is, and counts for none of
+        the last. InvalidRequestError where no rule is given.
         """
         store = await self._opened()
         return await self._run(
@@ -615,7 +657,8 @@ class AsyncStore:
     async def apply_prune(self, plan: PrunePlan) -> Pruned:
         """Purge the sessions and delete the checkpoints of a plan. This cannot be undone.
 
-        A session that has changed since the plan was made is left alone, and told in the result.
+        A session that has changed since the plan was made is left alone, and told in the result. So is a reader that
+        kept the purged bytes in the write-ahead log until the time limit (`Pruned.log_held`).
         """
         store = await self._opened()
         return await self._run(store.apply_prune, plan)

@@ -21,7 +21,7 @@ from uuid import UUID
 
 import msgspec
 
-from clew.errors import ConflictError, InternalError, InvalidRequestError, NotFoundError
+from clew.errors import ConflictError, CorruptStateError, InternalError, InvalidRequestError, NotFoundError
 from clew.model import (
     KEEP,
     Active,
@@ -143,6 +143,7 @@ class NewFork(msgspec.Struct, frozen=True, kw_only=True):
     source_checkpoint: Place
     title: str | None
     now: int
+    fingerprint: bytes | None = None
 
 
 class NewCopy(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +154,7 @@ class NewCopy(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     source_id: str | None
     now: int
+    fingerprint: bytes | None = None
 
 
 class SessionChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,6 +214,7 @@ class CheckpointSearch(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     limit: int
     cursor: str | None = None
+    with_attachments: str | None = None
 
 
 class Backend(ABC):
@@ -247,17 +250,30 @@ class Backend(ABC):
         """Apply all changes. ConflictError where `if_revision` is not the session's revision."""
 
     @abstractmethod
-    def purge_session(self, session_id: UUID, if_revision: int | None = None) -> None:
+    def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
         """Remove the session, and every byte that no other session of its family needs.
 
-        ConflictError where `if_revision` is not the session's revision.
+        False where something else of the family is damaged: then what the session shared with it is left, because
+        nothing is deleted on the word of a damaged row.
+
+        ConflictError where `if_revision` is not the session's revision. UnavailableError, with the session removed all
+        the same, where its bytes cannot be erased from every file within the time limit. Without `erase` that is left
+        to `erase_purged`.
+        """
+
+    @abstractmethod
+    def erase_purged(self) -> bool:
+        """Erase what sessions purged without `erase` have left in any file. Removes nothing that is still stored.
+
+        False where others kept these bytes there until the time limit: the next purge erases them too.
         """
 
     @abstractmethod
     def fork_session(self, session_id: UUID, new: NewFork) -> Session:
         """A new session of the same family whose root holds the state of a checkpoint of `session_id`.
 
-        The root has the attachments of that checkpoint too.
+        The root has the attachments of that checkpoint too. An id that exists with the same fingerprint returns what is
+        stored; any other taken id is ConflictError.
         """
 
     @abstractmethod
@@ -265,7 +281,8 @@ class Backend(ABC):
         """A new session of the same family with the same tree: ids are new, everything else is as it was.
 
         Labels, attachments (those of labels to come too), times, metadata and which checkpoint is active are kept; the
-        `parent_session_id` is `session_id`. ConflictError where the source name is taken.
+        `parent_session_id` is `session_id`, and the status ACTIVE. An id that exists with the same fingerprint returns
+        what is stored; any other taken id, or source name, is ConflictError.
         """
 
     @abstractmethod
@@ -333,7 +350,8 @@ class Backend(ABC):
         Every id must be of a checkpoint of the session, else NotFoundError. With `children` "reparent" a child goes to
         the nearest ancestor that stays, with "delete" all descendants go too, with "refuse" a child that would stay is
         ConflictError. Where the active checkpoint goes, its nearest ancestor that stays becomes active, else the newest
-        checkpoint, else none. ConflictError where `if_revision` is not the session's revision.
+        checkpoint, else none. ConflictError where `if_revision` is not the session's revision. Where something of the
+        family is damaged, what nothing reaches any more stays until `compact` finds it whole.
         """
 
     @abstractmethod
@@ -357,6 +375,17 @@ class Backend(ABC):
         A name that has the same bytes and content type already is left as it is; one that has others is ConflictError,
         or as `on_conflict` says. A checkpoint that exists has `updated_at` moved.
         """
+
+    @abstractmethod
+    def detach(self, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
+        """Take attachments away from a checkpoint, or from a label that nothing has: all of them or none.
+
+        A name that is not there is NotFoundError.
+        """
+
+    @abstractmethod
+    def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
+        """What is attached to labels that no checkpoint of the session has, by label, in the order of the names."""
 
     @abstractmethod
     def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
@@ -390,7 +419,10 @@ class Backend(ABC):
 
     @abstractmethod
     def compact(self, report: Report | None) -> Compaction:
-        """Give back the space of what has been deleted and of content that nothing refers to any more."""
+        """Give back the space of what has been deleted and of content that nothing refers to any more.
+
+        CorruptStateError, once all else is done, where something is damaged: nothing of its family has been deleted.
+        """
 
     @abstractmethod
     def info(self) -> BackendInfo:
@@ -438,7 +470,7 @@ def label_not_found(label: str) -> NotFoundError:
 
 def attachment_not_found(name: str, checkpoint_id: UUID | None) -> NotFoundError:
     if checkpoint_id is None:
-        return NotFoundError(f"Attachment {name!r} not found: there is no parent to take it from")
+        return NotFoundError(f"Attachment {name!r} not found")
     return NotFoundError(f"Attachment {name!r} of checkpoint {checkpoint_id} not found")
 
 
@@ -460,6 +492,13 @@ def label_taken(label: str) -> ConflictError:
 
 def attachment_taken(name: str) -> ConflictError:
     return ConflictError(f"attachment {name!r} is there already, with other content")
+
+
+def purged_in_part(session_id: UUID) -> CorruptStateError:
+    return CorruptStateError(
+        f"session {session_id} is purged, but what it shared with others is left, because some of that is damaged; "
+        "`verify` says what"
+    )
 
 
 def has_children(checkpoint_id: UUID) -> ConflictError:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 from clew import limits
-from clew.backend import Children, NewAttachment, OnConflict, Order, Place
+from clew.backend import Children, NewAttachment, OnConflict, Order, Place, Report
 from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.messages import encode_metadata
@@ -157,6 +157,19 @@ def attachment_prefix(value: Any, name: str = "prefix") -> str:
     return checked_text(name, value, limits.MAX_ATTACHMENT_NAME_CHARS, "MAX_ATTACHMENT_NAME_CHARS")
 
 
+def names(value: Any) -> list[str]:
+    """The name of one attachment or of several, each once."""
+    if isinstance(value, str):
+        return [attachment_name(value, "names")]
+    if not isinstance(value, Iterable):
+        raise InvalidRequestError(f"names must be names, not {type(value).__name__}")
+    return list(dict.fromkeys(attachment_name(item, "names") for item in value))
+
+
+def optional_prefix(value: Any, name: str) -> str | None:
+    return None if value is None else attachment_prefix(value, name)
+
+
 def _attachment(key: Any, data: Any, name: str, may_be_same: bool) -> NewAttachment:
     named = attachment_name(key, f"a name of {name}")
     if data is SAME and may_be_same:
@@ -194,6 +207,14 @@ def optional_age(value: Any, name: str) -> timedelta | None:
     if value < timedelta():
         raise InvalidRequestError(f"{name} must not be negative")
     return value
+
+
+def optional_report(progress: Any) -> Report | None:
+    """Checked before anything begins: what is told only now and then could fail half way."""
+    if progress is not None and not callable(progress):
+        raise InvalidRequestError(f"progress must be callable, not {type(progress).__name__}")
+    report: Report | None = progress
+    return report
 
 
 def prune_plan(value: Any) -> PrunePlan:

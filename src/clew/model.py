@@ -223,11 +223,15 @@ class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttachmentInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """An attachment of a checkpoint without its bytes; `size` is how many there are."""
+    """An attachment of a checkpoint without its bytes; `size` is how many there are.
+
+    `damage` says what of its row cannot be trusted; `get_attachment` raises CorruptStateError for it.
+    """
 
     name: str
     size: int
     content_type: str | None = None
+    damage: str | None = None
 
 
 class _SessionFields(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,8 @@ from clew.model import CheckpointSummary, SessionStatus, SessionSummary
 from clew.reports import Pruned, PrunePlan, Thinning
 
 _PAGE = 1_000
+
+T = TypeVar("T")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +36,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         return self.deleted_longer_than is not None or self.inactive_longer_than is not None
 
     def removes(self, session: SessionSummary, rank: int, now: datetime) -> bool:
-        """Whether a session goes; `rank` counts from 0, the one that changed last."""
-        if self.keep_last is not None and rank < self.keep_last:
+        """Whether a session goes; `rank` is how many that are not deleted have changed after it."""
+        deleted = session.status is SessionStatus.DELETED
+        if self.keep_last is not None and not deleted and rank < self.keep_last:
             return False
         if not self.has_age:
             return self.keep_last is not None
         unchanged = now - session.updated_at
-        deleted = session.status is SessionStatus.DELETED
         return (self.inactive_longer_than is not None and unchanged > self.inactive_longer_than) or (
             deleted and self.deleted_longer_than is not None and unchanged > self.deleted_longer_than
         )
@@ -51,9 +54,7 @@ def plan(backend: Backend, rules: Rules, now: datetime) -> PrunePlan:
         raise InvalidRequestError("no rule is given: say what to prune by its age or number")
     removed: list[SessionSummary] = []
     thinned: list[Thinning] = []
-    for rank, session in enumerate(_sessions(backend)):
-        if session.damage is not None:  # what cannot be read cannot be judged
-            continue
+    for rank, session in _ranked(_sessions(backend)):
         if rules.removes(session, rank, now):
             removed.append(session)
         elif rules.keep_checkpoints is not None:
@@ -71,27 +72,49 @@ def apply(backend: Backend, plan: PrunePlan, clock: Callable[[], int]) -> Pruned
     """Do what a plan says, wherever nothing has changed since."""
     purged: list[UUID] = []
     skipped: list[UUID] = []
+    left: list[UUID] = []
+    try:
+        for session in plan.sessions:
+            id, revision = session.id, session.revision
+            outcome = _unless_changed(lambda: backend.purge_session(id, revision, erase=False))  # noqa: B023 - at once
+            (skipped if outcome is None else purged).append(id)
+            if outcome is False:
+                left.append(id)
+        deleted = _thin(backend, plan.thinned, clock, skipped)
+    finally:  # once for all of them, and also for those that were purged before something failed
+        log_held = bool(purged) and not backend.erase_purged()
+    return Pruned(sessions=purged, checkpoints=deleted, skipped=skipped, log_held=log_held, left=left)
+
+
+def _thin(backend: Backend, thinned: list[Thinning], clock: Callable[[], int], skipped: list[UUID]) -> int:
+    """Delete the checkpoints, and say how many; the sessions that have changed are added to `skipped`."""
     deleted = 0
-    for session in plan.sessions:
-        if _unless_changed(lambda: backend.purge_session(session.id, session.revision)):  # noqa: B023 - called at once
-            purged.append(session.id)
-        else:
-            skipped.append(session.id)
-    for thinning in plan.thinned:
+    for thinning in thinned:
         id, ids, revision = thinning.session_id, thinning.checkpoint_ids, thinning.revision
-        if _unless_changed(lambda: backend.delete_checkpoints(id, ids, "reparent", clock(), revision)):  # noqa: B023
+        if _unless_changed(lambda: backend.delete_checkpoints(id, ids, "reparent", clock(), revision)) is not None:  # noqa: B023
             deleted += len(ids)
         else:
             skipped.append(id)
-    return Pruned(sessions=purged, checkpoints=deleted, skipped=skipped)
+    return deleted
 
 
-def _unless_changed(act: Callable[[], object]) -> bool:
+def _unless_changed(act: Callable[[], T]) -> T | None:
     try:
-        act()
+        return act()
     except (ConflictError, NotFoundError):
-        return False
-    return True
+        return None
+
+
+def _ranked(sessions: Iterator[SessionSummary]) -> Iterator[tuple[int, SessionSummary]]:
+    """Those that can be read, each with how many that are not deleted came before it.
+
+    What cannot be read cannot be judged, nor may it be kept in the place of one that can be read.
+    """
+    rank = 0
+    for session in sessions:
+        if session.damage is None:
+            yield rank, session
+            rank += session.status is not SessionStatus.DELETED
 
 
 def _sessions(backend: Backend) -> Iterator[SessionSummary]:

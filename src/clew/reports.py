@@ -67,8 +67,15 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What `apply_prune` removed. `skipped` are the sessions that had changed since the plan was made: they stay."""
+    """What `apply_prune` removed. `skipped` are the sessions that had changed since the plan was made: they stay.
+
+    `log_held` where a reader kept the store from emptying its write-ahead log within the time limit: the sessions are
+    purged, but their bytes are still in that log. They go with the next purge, or when the last one closes the store.
+    `left` are sessions that are purged, while what they shared with others is left, because some of that is damaged.
+    """
 
     sessions: list[UUID]
     checkpoints: int
     skipped: list[UUID]
+    log_held: bool = False
+    left: list[UUID] = []

@@ -214,6 +214,8 @@ def pruned(value: Pruned) -> dict[str, Any]:
         "sessions": [str(id) for id in value.sessions],
         "checkpoints": value.checkpoints,
         "skipped": [str(id) for id in value.skipped],
+        "log_held": value.log_held,
+        "left": [str(id) for id in value.left],
     }
 
 

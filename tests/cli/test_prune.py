@@ -57,7 +57,8 @@ class TestPlan:
             (("--keep-last", 1), {"deleted", "old"}),
             (("--keep-last", 2), {"deleted"}),
             (("--keep-last", 2, "--inactive-longer-than", "0h"), {"deleted"}),
-            (("--keep-last", 3), set()),
+            (("--keep-last", 3), {"deleted"}),
+            (("--keep-last", 3, "--deleted-longer-than", "99999999d"), set()),
             (("--keep-checkpoints", 1), set()),
         ],
     )
@@ -77,7 +78,7 @@ class TestPlan:
 
     def test_nothing_to_prune_is_said_and_not_asked_about(self, command, sessions):
         for apply in ((), ("--apply",)):
-            assert command.lines("prune", "--keep-last", 9, *apply)[1:] == ["Nothing to prune."]
+            assert command.lines("prune", "--keep-checkpoints", 9, *apply)[1:] == ["Nothing to prune."]
 
 
 class TestApply:
@@ -111,7 +112,7 @@ class TestApply:
         assert "--yes" in text
         done = command.json("prune", "--keep-last", 1, "--apply", "--yes")
         assert set(done["pruned"].pop("sessions")) == {str(sessions[0]), str(sessions[1])}
-        assert done["pruned"] == {"checkpoints": 0, "skipped": []}
+        assert list(done["pruned"].items()) == [("checkpoints", 0), ("skipped", []), ("log_held", False), ("left", [])]
         assert purged(done) == {"deleted", "old"}
         assert titles(command) == {"new"}
 
@@ -123,6 +124,17 @@ class TestApply:
             "Purged 0 sessions, deleted 0 checkpoints of others.",
             f"Left alone, since it has changed meanwhile: {sessions[0]}",
         ]
+
+    def test_a_log_that_a_reader_holds_is_told_and_no_failure(self, command, sessions, monkeypatch):
+        held = Pruned(sessions=[sessions[0]], checkpoints=0, skipped=[], log_held=True)
+        monkeypatch.setattr(clew.Store, "apply_prune", lambda *_: held)
+        assert command.lines("prune", "--keep-last", 2, "--apply", "--yes")[-2:] == [
+            "Purged 1 session, deleted 0 checkpoints of others.",
+            "A reader keeps the bytes of what was purged in the write-ahead log: they go with the next purge, or when "
+            "the last program closes the store.",
+        ]
+        told = command.json("prune", "--keep-last", 2, "--apply", "--yes")["pruned"]
+        assert told == {"sessions": [str(sessions[0])], "checkpoints": 0, "skipped": [], "log_held": True, "left": []}
 
     def test_titles_cannot_break_a_line(self, command):
         made = command.create("\x1b[2J\u202ea\nb")

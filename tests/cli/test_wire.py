@@ -130,8 +130,8 @@ def test_a_checkpoint_in_a_tree_has_what_a_summary_has_and_then_its_own():
             },
         ),
         (
-            wire.pruned(Pruned(sessions=[A], checkpoints=2, skipped=[B])),
-            {"sessions": [str(A)], "checkpoints": 2, "skipped": [str(B)]},
+            wire.pruned(Pruned(sessions=[A], checkpoints=2, skipped=[B], left=[A])),
+            {"sessions": [str(A)], "checkpoints": 2, "skipped": [str(B)], "log_held": False, "left": [str(A)]},
         ),
     ],
     ids=["diff", "attachment", "finding", "backup", "compaction", "plan", "pruned"],

@@ -147,13 +147,13 @@ def _compare_session(reader: Reader, row: Row, model: Model) -> None:
     active = None if row["active"] is None else reader.checkpoints[row["key"], row["active"]]["id"]
     assert active == (None if known["active"] is None else known["active"].bytes)
     assert row["seal"] == seal(
-        row["id"], row["family"], utf8(row["title"]), row["visibility"], row["status"], utf8(row["cwd"]),
+        row["id"], row["family"], utf8(row["title"]), utf8(row["visibility"]), utf8(row["status"]), utf8(row["cwd"]),
         utf8(row["source"]), utf8(row["source_id"]), row["parent_session_id"], row["forked_from"],
         reader.hash(row["metadata"]), row["created_at"], row["fingerprint"],
     )  # fmt: skip
     assert row["tip_seal"] == seal(
-        row["id"], row["active"], row["next_seq"], row["checkpoint_count"], row["revision"], row["updated_at"],
-        row["last_message_at"],
+        row["id"], row["family"], row["active"], row["next_seq"], row["checkpoint_count"], row["revision"],
+        row["updated_at"], row["last_message_at"],
     )  # fmt: skip
 
 
@@ -176,9 +176,11 @@ def _compare_checkpoint(reader: Reader, row: Row, model: Model) -> None:
     assert row["seal"] == seal(
         owner, row["seq"], row["id"], parent, row["timeline"], row["length"], row["chain"],
         reader.hash(row["metadata"]), utf8(row["label"]), row["created_at"], row["updated_at"], row["fingerprint"],
+        row["attachment_count"],
     )  # fmt: skip
     attached = reader.attachments.get((row["session"], row["seq"]), [])
     assert _items(reader, attached, row["id"], None) == known["attachments"]
+    assert row["attachment_count"] == len(known["attachments"])
     if row["timeline"] is not None:
         timeline = reader.timelines[row["timeline"]]
         assert timeline["family"] == reader.sessions[row["session"]]["family"]

@@ -59,6 +59,17 @@ def test_a_reader_goes_on_while_the_store_is_compacted_and_is_named_afterwards(p
         assert list(store.verify()) == []
 
 
+@pytest.mark.parametrize("sessions", [0, 1])
+def test_a_store_that_is_read_only_is_not_compacted(path: Path, sessions: int) -> None:
+    with clew.open(path) as store:
+        for _ in range(sessions):
+            store.create_session("kept")
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    with clew.open(path, read_only=True) as store, pytest.raises(clew.InvalidRequestError, match="read-only"):
+        store.compact()
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
 def test_a_store_in_memory_can_be_compacted() -> None:
     with clew.open(":memory:") as store:
         store.create_session("one", messages=[{"text": BIG}] * 3)

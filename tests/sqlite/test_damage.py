@@ -283,3 +283,92 @@ def test_a_held_error_keeps_no_log_from_being_emptied(damaged: Damaged) -> None:
             store.get_checkpoint(damaged.tip)
         store.purge_session(damaged.other)
         assert held.value.checkpoint_id == also_held.value.checkpoint_id == damaged.tip
+
+
+def test_metadata_that_cannot_be_trusted_does_not_drop_out_of_a_search(damaged: Damaged) -> None:
+    damaged.tamper('UPDATE content SET body = \'{"note":"boot"}\' WHERE body = \'{"note":"root"}\'')
+    with clew.open(damaged.path) as store:
+        for found in (
+            store.find_checkpoints(metadata={"note": "root"}).items,
+            store.list_checkpoints(damaged.session, metadata={"note": "root"}).items,
+            store.list_checkpoints(damaged.session, metadata={"note": "boot"}, with_metadata=True).items,
+        ):
+            assert [(item.id, item.metadata) for item in found] == [(damaged.root, None), (damaged.tip, None)]
+            assert all("metadata" in str(item.damage) for item in found)
+
+
+@pytest.mark.parametrize("text", ["CAST(x'7bff7d' AS TEXT)", "'{'"])
+def test_metadata_that_is_no_text_or_no_json_hides_no_other_session(damaged: Damaged, text: str) -> None:
+    with clew.open(damaged.path) as store:
+        store.update_session(damaged.session, metadata={"tag": "x"})
+        store.update_session(damaged.other, metadata={"tag": "y"})
+    damaged.tamper(f"UPDATE content SET body = {text} WHERE body LIKE '%\"x\"%'")
+    with clew.open(damaged.path) as store:
+        listed = {item.title: item.damage for item in store.list_sessions(metadata={"tag": "y"})}
+        assert listed["other"] is None
+        assert "metadata" in str(listed["hurt"])
+
+
+def test_a_wrong_number_of_messages_in_a_list_is_told(damaged: Damaged) -> None:
+    damaged.tamper("UPDATE checkpoint SET length = 5 WHERE session = 1 AND seq = 2")
+    with clew.open(damaged.path) as store:
+        listed = {item.title: item.damage for item in store.list_sessions()}
+        assert listed == {"other": None, "hurt": "the row of its active checkpoint does not match its seal"}
+
+
+def test_a_total_that_cannot_be_trusted_is_not_told(damaged: Damaged) -> None:
+    damaged.tamper("UPDATE session SET checkpoint_count = 9 WHERE title = 'hurt'")
+    with clew.open(damaged.path) as store:
+        page = store.list_checkpoints(damaged.session)
+        assert page.total is None
+        assert len(page) == 2
+        assert store.list_checkpoints(damaged.other).total == 1
+
+
+def test_a_damaged_id_in_a_list_does_not_keep_the_attachments_of_others_from_being_read(damaged: Damaged) -> None:
+    with clew.open(damaged.path) as store:
+        store.attach(damaged.session, {"a": b"bytes"}, checkpoint_id=damaged.root)
+    damaged.tamper("UPDATE checkpoint SET id = randomblob(16) WHERE session = 1 AND seq = 2")
+    with clew.open(damaged.path) as store:
+        root, tip = store.list_checkpoints(damaged.session, with_attachments="")
+        assert root.attachments == {"a": b"bytes"}
+        assert (tip.attachments, root.damage) == ({}, None)
+        assert "seal" in str(tip.damage)
+
+
+@pytest.mark.parametrize("lost", ["DELETE FROM attachment WHERE name = 'a'", "UPDATE attachment SET seq = 2"])
+def test_lost_attachments_are_missed(damaged: Damaged, lost: str) -> None:
+    with clew.open(damaged.path) as store:
+        store.attach(damaged.session, {"a": b"1", "b": b"2"}, checkpoint_id=damaged.root)
+    damaged.tamper(lost)
+    with clew.open(damaged.path) as store:
+        with pytest.raises(clew.CorruptStateError, match="of its 2 attachments") as raised:
+            store.get_attachments(damaged.root)
+        assert raised.value.checkpoint_id == damaged.root
+        with pytest.raises(clew.CorruptStateError, match="of its 2 attachments"):
+            store.get_attachment(damaged.root, "a")
+        assert "of its 2 attachments" in str(store.list_attachments(damaged.root)[-1].damage)
+        assert any((finding.kind, finding.checkpoint_id) == ("attachment", damaged.root) for finding in store.verify())
+
+
+def test_one_damaged_attachment_hides_no_other(damaged: Damaged) -> None:
+    with clew.open(damaged.path) as store:
+        store.attach(damaged.session, {"a": b"1", "b": b"2"}, checkpoint_id=damaged.root)
+    damaged.tamper("UPDATE attachment SET content_type = CAST(x'ff' AS TEXT) WHERE name = 'a'")
+    with clew.open(damaged.path) as store:
+        a, b = store.list_attachments(damaged.root)
+        assert (a.name, b.name, b.damage) == ("a", "b", None)
+        assert "seal" in str(a.damage)
+        root, _ = store.list_checkpoints(damaged.session, with_attachments="")
+        assert root.attachments == {"b": b"2"}
+        assert "attachment 'a'" in str(root.damage)
+
+
+def test_a_common_ancestor_is_not_told_from_damaged_rows(damaged: Damaged) -> None:
+    with clew.open(damaged.path) as store:
+        left = store.append(damaged.session, [{"l": 1}])
+        right = store.append(damaged.session, [{"r": 1}], parent_id=damaged.tip)
+        assert store.diff(left.id, right.id).ancestor_id == damaged.tip
+    damaged.tamper("UPDATE checkpoint SET parent = 1 WHERE session = 1 AND seq = 3")
+    with clew.open(damaged.path) as store, pytest.raises(clew.CorruptStateError):
+        store.diff(left.id, right.id)

@@ -107,3 +107,27 @@ def test_every_table_but_the_ledger_is_strict(path: Path) -> None:
     tables = [sql for name, sql in schema_of(path) if sql.startswith("CREATE TABLE")]
     assert len(tables) == 10
     assert all("STRICT" in sql for sql in tables)
+
+
+def test_a_store_that_is_open_does_not_write_into_the_schema_of_a_newer_clew(path: Path) -> None:
+    with clew.open(path) as store:
+        session = store.create_session("kept")
+        newer = apsw.Connection(str(path))
+        newer.execute("CREATE TABLE later (x)")
+        newer.execute("INSERT INTO migration (version, name) VALUES (99, 'later')")
+        newer.close()
+        for _ in range(2):
+            with pytest.raises(clew.UnavailableError, match="newer clew"):
+                store.append(session.id, [{"n": 1}])
+        assert store.get_active_checkpoint(session.id).state.messages == []
+
+
+def test_a_schema_that_changes_without_becoming_newer_stops_no_writer(path: Path) -> None:
+    with clew.open(path) as store:
+        session = store.create_session("kept")
+        other = apsw.Connection(str(path))
+        other.execute("CREATE INDEX by_hand ON session (title)")
+        other.close()
+        store.append(session.id, [{"n": 1}])
+        store.compact()
+        assert store.append(session.id, [{"n": 2}]).session_id == session.id

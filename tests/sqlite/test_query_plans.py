@@ -63,6 +63,19 @@ def test_reading_in_order_sorts_nothing(name: str) -> None:
     assert not [step for step in plan_of(SQL[name]) if "TEMP B-TREE" in step]
 
 
+@pytest.mark.parametrize(
+    ("name", "walked"),
+    [
+        ("page_created", "(session=? AND seq>?)"),
+        ("page_created_desc", "(session=? AND seq<?)"),
+        ("page_label", "(session=? AND label>? AND label<?)"),
+        ("page_label_desc", "(session=? AND label>? AND label<?)"),
+    ],
+)
+def test_a_page_walks_no_more_of_its_index_than_lies_behind_it(name: str, walked: str) -> None:
+    assert any(step.startswith("SEARCH c ") and step.endswith(walked) for step in plan_of(SQL[name]))
+
+
 def test_a_query_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="two queries are named a"):
         parse_queries("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;\n")

@@ -117,7 +117,7 @@ def _backed_up(made: clew.Backup, backend: clew.BackendInfo) -> Iterator[Line]:
 def compact_command(app: App) -> None:
     """Give back the space of what has been deleted, purged or replaced.
 
-    Others can read meanwhile; writers wait.
+    Others can read meanwhile; writers wait, or run into their time limit.
     """
     with app.open_existing() as store, progress_bar(not app.json) as bar:
         backend = store.backend_info()

@@ -26,7 +26,7 @@ from clew.reports import Pruned, PrunePlan
     "--keep-last",
     metavar="N",
     type=click.IntRange(min=0),
-    help="Purge none of the N sessions that changed last; without an age all others.",
+    help="Purge none of the N sessions that changed last and are not deleted; without an age all others.",
 )
 @click.option(
     "--keep-checkpoints",
@@ -122,3 +122,10 @@ def _ending(plan: PrunePlan, pruned: Pruned | None) -> Iterator[Line]:
         yield f"Purged {counted(len(pruned.sessions), 'session')}, deleted {checkpoints} of others."
         for id in pruned.skipped:
             yield f"Left alone, since it has changed meanwhile: {id}"
+        for id in pruned.left:
+            yield f"Purged, but what it shared is left, since some of that is damaged: {id}"
+        if pruned.log_held:
+            yield (
+                "A reader keeps the bytes of what was purged in the write-ahead log: they go with the next purge, or "
+                "when the last program closes the store."
+            )

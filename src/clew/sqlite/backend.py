@@ -90,9 +90,18 @@ class SQLiteBackend(Backend):
     def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
         return self._write(lambda connection: sessions.update_session(connection, session_id, changes, self._deferred))
 
-    def purge_session(self, session_id: UUID, if_revision: int | None = None) -> None:
-        self._write(lambda connection: purge.purge_session(connection, session_id, if_revision))
-        self._empty_wal(f"session {session_id} is purged")
+    def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
+        is_whole = self._write(lambda connection: purge.purge_session(connection, session_id, if_revision))
+        if erase:
+            self._empty_wal(f"session {session_id} is purged")
+        return is_whole
+
+    def erase_purged(self) -> bool:
+        self._check_writable()
+        try:
+            return self._wal_is_emptied()
+        except (apsw.Error, UnavailableError):
+            return False
 
     def fork_session(self, session_id: UUID, new: NewFork) -> Session:
         return self._write(lambda connection: sessions.fork_session(connection, session_id, new, self._deferred))
@@ -101,7 +110,10 @@ class SQLiteBackend(Backend):
         return self._write(lambda connection: sessions.copy_session(connection, session_id, new, self._deferred))
 
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
-        return self._write(lambda connection: checkpoints.write_checkpoint(connection, session_id, new, self._deferred))
+        cuts = attachments.cut_all(new.attachments)
+        return self._write(
+            lambda connection: checkpoints.write_checkpoint(connection, session_id, new, cuts, self._deferred)
+        )
 
     def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
         return self._read(lambda connection: checkpoints.load_checkpoint(connection, checkpoint_id), checkpoint_id)
@@ -150,7 +162,14 @@ class SQLiteBackend(Backend):
         )
 
     def attach(self, session_id: UUID, new: NewAttachments) -> None:
-        self._write(lambda connection: attachments.attach(connection, session_id, new))
+        cuts = attachments.cut_all(new.items)
+        self._write(lambda connection: attachments.attach(connection, session_id, new, cuts))
+
+    def detach(self, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
+        self._write(lambda connection: attachments.detach(connection, session_id, place, names, now))
+
+    def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
+        return self._read(lambda connection: attachments.list_waiting(connection, session_id))
 
     def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
         return self._read(lambda connection: attachments.load_attachments(connection, checkpoint_ids, prefix))
@@ -182,21 +201,27 @@ class SQLiteBackend(Backend):
             if verify:
                 _check_copy(partial, self._timeout, report)
             size = os.path.getsize(partial)
+            # Copying takes its time: somebody may have made or opened the file since.
+            backups.check_target(path, self._engine.path, overwrite=overwrite)
             backups.put_in_place(partial, path, overwrite=overwrite)
         finally:
             backups.discard(partial)
         return Backup(path=path, bytes=size, sessions=sessions, verified=verify)
 
     def compact(self, report: Report | None) -> Compaction:
+        self._check_writable()
         before = self._size()
         families = self._read(compaction.families)
+        damaged = 0
         for done, family in enumerate(families, 1):
-            self._write(lambda connection: purge.collect_family(connection, family))  # noqa: B023 - called at once
+            damaged += not self._write(lambda connection: purge.collect_family(connection, family))  # noqa: B023
             if report is not None:
                 report(Progress(done=done, total=len(families), unit="families"))
         with translating():
             self._engine.alone(compaction.vacuum, timeout=self._timeout, in_turn=True)
         self._empty_wal("the store is compact")
+        if damaged:
+            raise compaction.damaged_families(damaged)
         return Compaction(bytes_before=before, bytes_after=self._size())
 
     def _size(self) -> int:
@@ -236,9 +261,7 @@ class SQLiteBackend(Backend):
             return self._engine.read(work, timeout=self._timeout)
 
     def _write(self, work: Work[T], *, solo: bool = False) -> T:
-        self._check_open()
-        if self._read_only:
-            raise InvalidRequestError("the store was opened read-only")
+        self._check_writable()
         with reading_rows():
             return self._engine.write(work, timeout=self._timeout, durable=self._durable, solo=solo)
 
@@ -246,22 +269,38 @@ class SQLiteBackend(Backend):
         if self._closed:
             raise closed()
 
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self._read_only:
+            raise InvalidRequestError("the store was opened read-only")
+
     def _deferred(self, checkpoint_id: UUID) -> State:
         return State.deferred(
             lambda: self._read(lambda connection: checkpoints.load_state(connection, checkpoint_id), checkpoint_id)
         )
 
     def _empty_wal(self, what: str) -> None:
-        if self._engine.path is None:
-            return
-        deadline = time.monotonic() + self._timeout
         try:
-            while not self._engine.alone(purge.empty_wal, timeout=self._timeout):
-                if time.monotonic() >= deadline:
-                    raise purge.wal_still_held(what)
-                time.sleep(_WAL_RETRY_SECONDS)
-        except apsw.Error as error:  # the change before it is committed all the same, and the caller has to know
+            emptied = self._wal_is_emptied()
+        except (apsw.Error, UnavailableError) as error:  # the change before it is committed all the same: say so
             raise purge.wal_not_emptied(what, error) from error
+        if not emptied:
+            raise purge.wal_still_held(what)
+
+    def _wal_is_emptied(self) -> bool:
+        """Whether the log could be emptied within the time limit; between two tries others write."""
+        if self._engine.path is None:
+            return True
+        deadline = time.monotonic() + self._timeout
+        while not self._engine.alone(purge.empty_wal, timeout=_until(deadline), in_turn=True):
+            if _until(deadline) == 0:
+                return False
+            time.sleep(_WAL_RETRY_SECONDS)
+        return True
+
+
+def _until(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0)
 
 
 def open_backend(
@@ -282,7 +321,7 @@ def open_backend(
     else:
         path = os.path.realpath(os.path.expanduser(path))
         _prepare_file(path, read_only)
-        engine = registry.acquire(path)
+        engine = registry.acquire(path, read_only=read_only)
     backend = SQLiteBackend(engine, durability=durability, busy_timeout=busy_timeout, read_only=read_only)
     try:
         _prepare_schema(backend, engine, path, busy_timeout, read_only, migrate)

@@ -9,7 +9,8 @@ import apsw
 from clew.backend import Report
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.reports import Progress
-from clew.sqlite.connections import create_private_file, pragma
+from clew.sqlite import registry
+from clew.sqlite.connections import create_private_file, pragma, remove_empty_log
 from clew.sqlite.queries import fetch_all
 
 _PAGES_A_STEP = 1_024
@@ -24,6 +25,10 @@ def check_target(path: str, source: str | None, *, overwrite: bool) -> None:
         raise InvalidRequestError(f"{path} is a directory")
     if os.path.exists(path) and not overwrite:
         raise InvalidRequestError(f"{path} exists already")
+    if registry.is_open(os.path.realpath(path)):
+        raise InvalidRequestError(f"{path} is a database in use: a store of this process has it open")
+    if os.path.exists(path):
+        remove_empty_log(path)  # of somebody who only read; it stays where somebody uses it now
     # A log that is left of another database would be taken for one of the copy, and break it.
     for suffix in _BESIDE:
         if os.path.exists(path + suffix):

@@ -12,7 +12,7 @@ from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, extend_chain
 from clew.model import KEEP, Checkpoint, State, StoredState
 from clew.sqlite import rows
-from clew.sqlite.attachments import attach_to_new
+from clew.sqlite.attachments import Cuts, attach_to_new
 from clew.sqlite.content import Content, read_content, store_json
 from clew.sqlite.heads import Head, Node, check_if_active, find_node, label_holder, labelled, move_tip, read_head
 from clew.sqlite.queries import Row, execute, fetch_one
@@ -25,9 +25,9 @@ Deferred = Callable[[UUID], State]
 
 
 def write_checkpoint(
-    connection: apsw.Connection, session_id: UUID, new: NewCheckpoint, deferred: Deferred
+    connection: apsw.Connection, session_id: UUID, new: NewCheckpoint, cuts: Cuts, deferred: Deferred
 ) -> Checkpoint:
-    """See `Backend.write_checkpoint`."""
+    """See `Backend.write_checkpoint`; `cuts` are the bytes of the attachments."""
     head = read_head(connection, session_id)
     if new.fingerprint is not None and _is_written(connection, head, new):
         return load_checkpoint(connection, new.id, deferred)
@@ -49,7 +49,7 @@ def write_checkpoint(
     )
     insert_checkpoint(connection, head, row, None if parent is None else parent.seq, has_news=brought > 0)
     if new.attachments or new.label is not None:
-        attach_to_new(connection, head, row, parent, new)
+        attach_to_new(connection, head, row, parent, new, cuts)
     moment = from_micros(created_at)
     return Checkpoint(
         id=new.id,
@@ -87,6 +87,7 @@ def new_row(
         created_at,
         None,
         fingerprint,
+        0,
         None if metadata is None else metadata.key,
         0,
     ).sealed()

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import apsw
@@ -82,6 +83,29 @@ def open_reader(path: str) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def remove_empty_log(path: str) -> None:
+    """Let SQLite remove the write-ahead log that connections which only read have left empty beside a file.
+
+    Only a connection that may write does so, when it is closed as the last one: where anybody else has the file open
+    the log stays. So it does where it cannot be removed; nothing depends on it.
+    """
+    if not _has_empty_log(path) or not os.access(os.path.dirname(path), os.W_OK):
+        return
+    with suppress(apsw.Error):
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            pragma(connection, "schema_version")  # what has not read knows of no log
+        finally:
+            connection.close()
+
+
+def _has_empty_log(path: str) -> bool:
+    try:
+        return os.path.getsize(f"{path}-wal") == 0
+    except OSError:
+        return False
 
 
 def pragma(connection: apsw.Connection, text: str) -> Any:

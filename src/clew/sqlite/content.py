@@ -24,12 +24,6 @@ def store_json(connection: apsw.Connection, family: int, body: bytes) -> Content
     return Content(store_content(connection, family, body, digest), digest)
 
 
-def store_bytes(connection: apsw.Connection, family: int, data: bytes) -> Content:
-    """Bytes that need not be text, in the family."""
-    digest = content_hash(data)
-    return Content(store_content(connection, family, data, digest, is_text=False), digest)
-
-
 def store_messages(
     connection: apsw.Connection, family: int, bodies: Sequence[bytes], digests: Sequence[bytes]
 ) -> Sequence[int]:

@@ -31,6 +31,7 @@ class Engine:
     def __init__(self, path: str | None) -> None:
         self.path = path
         self.identity = None if path is None else file_identity(path)
+        self.may_write = False  # set where a store that is not read-only uses it
         self._process = os.getpid()
         self._writer: Writer | None = None
         self._group: GroupCommit | None = None
@@ -83,6 +84,15 @@ class Engine:
             self._group.submit(
                 Job(lambda _: writer.close(), deadline=time.monotonic() + _CLOSE_SECONDS, durable=True, outside=True)
             )
+        elif self.path is not None and self.may_write and self._is_there():
+            connections.remove_empty_log(self.path)
+
+    def _is_there(self) -> bool:
+        """Whether the file that was opened still lies at its path."""
+        try:
+            return self.path is not None and file_identity(self.path) == self.identity
+        except UnavailableError:
+            return False
 
     def _check_usable(self) -> None:
         if self._closed:

@@ -4,7 +4,7 @@ Every body is hashed once. The chain of every checkpoint is computed anew along 
 entry is read once, however many checkpoints and branches share it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from uuid import UUID
@@ -14,7 +14,7 @@ import apsw
 from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, link_chain
 from clew.reports import Finding
-from clew.sqlite.attachments import AttachmentRow, Target
+from clew.sqlite.attachments import AttachmentRow, Target, target_at
 from clew.sqlite.queries import Row, fetch_all, iterate
 from clew.sqlite.rows import SESSION_COLUMNS, CheckpointRow, SessionRow
 from clew.sqlite.timelines import entry_seal, timeline_seal
@@ -26,7 +26,15 @@ Place = tuple[int | None, int]
 _HASH_BYTES = 16
 
 # Where a page is damaged, a column may also come out as a value of another type.
-_UNREADABLE = (apsw.CorruptError, apsw.NotADBError, CorruptStateError, AttributeError, TypeError, ValueError)
+UNREADABLE = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    CorruptStateError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 class FamilyCheck:
@@ -37,7 +45,6 @@ class FamilyCheck:
         self._family = family
         self._found: list[Finding] = []
         self._damaged: set[int] = set()  # keys of content
-        self._bodies: dict[int, bytes] = {}  # of the hashes of pieces, by key
         self._chains: dict[Place, bytes | None] = {(None, 0): EMPTY_CHAIN}
         self._wanted: defaultdict[int, set[int]] = defaultdict(set)  # lengths whose chain somebody needs, by timeline
         self._points: defaultdict[int, list[tuple[int, UUID, UUID]]] = defaultdict(list)
@@ -52,13 +59,13 @@ class FamilyCheck:
     def _attempt(self, part: Callable[[], None]) -> None:
         try:
             part()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             for session in self._session_ids():
                 self._tell("unreadable", f"a part of session {session} cannot be read: {error}", session)
 
     def _session_ids(self) -> list[UUID | None]:
         """Whose family it is; None where even that cannot be read."""
-        with suppress(*_UNREADABLE):
+        with suppress(*UNREADABLE):
             return [UUID(bytes=id) for (id,) in self._all("session_ids_of_family")] or [None]
         return [None]
 
@@ -213,13 +220,20 @@ class FamilyCheck:
     # -- attachments
 
     def _attachments(self, session: SessionRow) -> None:
-        ids = {row.seq: row.id for row in self._rows(session)}
+        owners = {row.seq: row for row in self._rows(session)}
+        counted: Counter[int] = Counter()
         for seq, *columns in self._all("attachments_of_session", session=session.key):
-            row, owner = AttachmentRow(*columns), ids.get(seq)
+            row, owner = AttachmentRow(*columns), owners.get(seq)
+            counted[seq] += 1
             if owner is None:
                 self._tell_attachment(row, session.id, None, "belongs to a checkpoint that is not there")
             else:
-                self._attachment(row, Target(session.key, owner, seq, None), session.id, owner)
+                self._attachment(row, target_at(session.key, owner), session.id, owner.id)
+        for seq, owner in owners.items():
+            if counted[seq] != owner.attachment_count:
+                found = f"{counted[seq]} of its {owner.attachment_count} attachments"
+                what = f"checkpoint {UUID(bytes=owner.id)} has {found}"
+                self._tell("attachment", what, session.id, owner.id)
         for label, *columns in self._all("waiting_attachments_of_session", session=session.key):
             target = Target(session.key, session.id, None, label.decode())
             self._attachment(AttachmentRow(*columns), target, session.id, None)

@@ -6,24 +6,29 @@ from typing import Any
 import apsw
 
 from clew.errors import CorruptStateError
-from clew.hashing import row_seal
+from clew.hashing import content_hash, row_seal
 from clew.messages import decode_value
 
 
 def register_functions(connection: apsw.Connection) -> None:
     """Make clew's functions known to a connection."""
-    connection.create_scalar_function("clew_contains", lambda *pair: contains(*pair), 2, deterministic=True)
+    connection.create_scalar_function("clew_contains", lambda *values: contains(*values), 3, deterministic=True)
     connection.create_scalar_function("clew_seal", lambda *values: row_seal(values), -1, deterministic=True)
 
 
-def contains(stored: Any, wanted: Any) -> int:
-    """Whether the JSON object `stored` has every top-level key of the JSON object `wanted`, with an equal value."""
+def contains(stored: bytes | None, digest: bytes | None, wanted: str) -> int:
+    """Whether the JSON object `stored` has every top-level key of the JSON object `wanted`, with an equal value.
+
+    What is damaged cannot be ruled out, and must not drop out of sight.
+    """
     if stored is None:
         return int(not _wanted(wanted))
+    if content_hash(stored) != digest:
+        return 1
     try:
-        value = decode_value(stored.encode() if isinstance(stored, str) else stored)
-    except (CorruptStateError, UnicodeError):
-        return 1  # what cannot be read cannot be ruled out, and must not drop out of sight
+        value = decode_value(stored)
+    except CorruptStateError:
+        return 1
     return int(
         isinstance(value, dict)
         and all(key in value and json_equal(value[key], expected) for key, expected in _wanted(wanted).items())

@@ -81,7 +81,7 @@ def read_head(connection: apsw.Connection, session_id: UUID, *, strict: bool = T
     if row is None:
         raise session_not_found(session_id)
     key, family, *values, seal = row[:_TIP_COLUMNS]
-    if strict and seal != row_seal((session_id.bytes, *values)):
+    if strict and seal != row_seal((session_id.bytes, family, *values)):
         raise session_damaged(session_id, "it does not match its seal")
     active = row[_TIP_COLUMNS:]
     return Head(session_id, Owner(key, family), Tip(*values), None if active[1] is None else active)
@@ -121,7 +121,7 @@ def move_tip(connection: apsw.Connection, head: Head, tip: Tip, now: int) -> Hea
     """Write what has changed: one revision more, and `updated_at` moved to `now` unless that would be back."""
     tip = msgspec.structs.replace(tip, revision=tip.revision + 1, updated_at=max(now, tip.updated_at))
     values = msgspec.structs.asdict(tip)
-    values["tip_seal"] = row_seal((head.id.bytes, *values.values()))
+    values["tip_seal"] = row_seal((head.id.bytes, head.owner.family, *values.values()))
     values["session"] = head.owner.session
     execute(connection, "set_tip", values)
     return msgspec.structs.replace(head, tip=tip)

@@ -11,7 +11,7 @@ import apsw
 from clew import limits
 from clew.errors import CorruptStateError
 from clew.hashing import content_hash
-from clew.sqlite.content import Content, store_bytes
+from clew.sqlite.content import Content, store_content
 from clew.sqlite.queries import execute, fetch_all
 
 _HASH_BYTES = 16
@@ -25,17 +25,43 @@ class Bytes(NamedTuple):
     content: Content
 
 
-def store(connection: apsw.Connection, family: int, data: bytes) -> Bytes:
-    """Store bytes in a family; what of them is there already is not stored again."""
+class Cut(NamedTuple):
+    """Bytes ready to be stored: hashed, and cut where they are long. Made before a write, which it would hold up."""
+
+    size: int
+    chunk_size: int | None
+    pieces: list[tuple[bytes, bytes]]
+
+    @property
+    def hashes(self) -> bytes:
+        """The hashes of the pieces in order."""
+        return b"".join(digest for _, digest in self.pieces)
+
+
+def cut(data: bytes) -> Cut:
+    """Each piece with its hash; bytes that are not long are one piece."""
     size = limits.ATTACHMENT_CHUNK_BYTES
     if len(data) <= size:
-        return Bytes(len(data), None, store_bytes(connection, family, data))
+        return Cut(len(data), None, [(data, content_hash(data))])
     view = memoryview(data)
-    pieces = [store_bytes(connection, family, bytes(view[start : start + size])) for start in range(0, len(data), size)]
-    whole = store_bytes(connection, family, b"".join(piece.hash for piece in pieces))
-    for position, piece in enumerate(pieces):
+    pieces = [bytes(view[start : start + size]) for start in range(0, len(data), size)]
+    return Cut(len(data), size, [(piece, content_hash(piece)) for piece in pieces])
+
+
+def store(connection: apsw.Connection, family: int, data: Cut) -> Bytes:
+    """Store bytes in a family; what of them is there already is not stored again."""
+    stored = [
+        Content(store_content(connection, family, piece, digest, is_text=False), digest)
+        for piece, digest in data.pieces
+    ]
+    if data.chunk_size is None:
+        return Bytes(data.size, None, stored[0])
+    hashes = data.hashes
+    digest = content_hash(hashes)
+    whole = Content(store_content(connection, family, hashes, digest, is_text=False), digest)
+    for position, piece in enumerate(stored):
         execute(connection, "insert_chunk", {"whole": whole.key, "position": position, "content": piece.key})
-    return Bytes(len(data), size, whole)
+    return Bytes(data.size, data.chunk_size, whole)
 
 
 def read(

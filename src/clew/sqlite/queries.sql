@@ -20,7 +20,7 @@ UPDATE session SET family = key, metadata = :metadata, seal = :seal WHERE key = 
 -- What a write needs to know of a session, and its active checkpoint as a place to go on from.
 SELECT s.key, s.family, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.tip_seal, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal,
     t.session = s.key AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
 FROM session AS s
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
@@ -31,12 +31,12 @@ WHERE s.id = :id;
 
 -- name: session_by_id
 -- A session with its active checkpoint and the metadata of the session.
-SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
-    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
-    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
-    CAST(sm.body AS BLOB),
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
     s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal
 FROM session AS s
 LEFT JOIN content AS sm ON sm.key = s.metadata
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
@@ -63,7 +63,7 @@ WITH page AS MATERIALIZED (
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
-        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
     UNION ALL
     SELECT s.key, s.updated_at, s.id FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
     WHERE s.status = 'DELETED' AND :deleted
@@ -73,19 +73,22 @@ WITH page AS MATERIALIZED (
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
-        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
     ORDER BY 2 DESC, 3 DESC
     LIMIT :limit OFFSET :offset
 )
-SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
-    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
-    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
-    CAST(sm.body AS BLOB),
-    c.id, c.length
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
+    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal
 FROM page
 JOIN session AS s ON s.key = page.key
 LEFT JOIN content AS sm ON sm.key = s.metadata
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
 ORDER BY page.updated_at DESC, page.id DESC;
 
 -- name: count_sessions_kept
@@ -101,14 +104,14 @@ WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:source IS NULL OR s.source = :source)
     AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
-    AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(m.body, :metadata)));
+    AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)));
 
 -- name: session_row
 -- A session on its own.
-SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
-    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
-    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
-    CAST(sm.body AS BLOB)
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB)
 FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
 WHERE s.id = :id;
 
@@ -121,10 +124,11 @@ WHERE key = :session;
 -- name: insert_checkpoint
 -- A checkpoint at a point of a timeline.
 INSERT INTO checkpoint (
-    session, seq, id, parent, timeline, length, chain, metadata, label, created_at, updated_at, fingerprint, seal
+    session, seq, id, parent, timeline, length, chain, metadata, label, created_at, updated_at, fingerprint,
+    attachment_count, seal
 ) VALUES (
     :session, :seq, :id, :parent, :timeline, :length, :chain, :metadata, :label, :created_at, :updated_at, :fingerprint,
-    :seal
+    :attachment_count, :seal
 );
 
 -- name: set_tip
@@ -136,7 +140,7 @@ WHERE key = :session;
 -- name: checkpoint_in_session
 -- A checkpoint of this session, as a place to go on from.
 SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal,
     t.session = c.session AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
 FROM checkpoint AS c
 JOIN session AS s ON s.key = c.session
@@ -160,7 +164,7 @@ SELECT id FROM checkpoint WHERE session = :session AND label = :label;
 -- name: checkpoint_by_id
 -- A checkpoint.
 SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal
 FROM checkpoint AS c
 LEFT JOIN session AS s ON s.key = c.session
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
@@ -170,7 +174,7 @@ WHERE c.id = :id;
 -- name: checkpoints_of_session
 -- Every checkpoint of a session, with its parent, oldest first.
 SELECT c.parent, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal
 FROM checkpoint AS c
 JOIN session AS s ON s.key = c.session
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
@@ -179,8 +183,9 @@ WHERE c.session = :session
 ORDER BY c.seq;
 
 -- name: touch_checkpoint
--- The label of a checkpoint, and when it or an attachment changed.
-UPDATE checkpoint SET label = :label, updated_at = :updated_at, seal = :seal WHERE session = :session AND seq = :seq;
+-- What may change of a checkpoint but its parent: the label, how many attachments there are, and when that was.
+UPDATE checkpoint SET label = :label, updated_at = :updated_at, attachment_count = :attachment_count, seal = :seal
+WHERE session = :session AND seq = :seq;
 
 -- name: reparent_checkpoint
 -- Another parent, where the one before is deleted.
@@ -193,36 +198,34 @@ DELETE FROM checkpoint WHERE session = :session AND seq = :seq;
 -- name: page_created
 -- A page of the checkpoints of one session in the order in which they were written.
 SELECT c.session, c.seq, c.seq FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND (:after_seq IS NULL OR c.seq > :after_seq)
+WHERE c.session = :session AND c.seq > :lower
     AND (:before_label IS NULL OR c.label < :before_label)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY c.seq
 LIMIT :limit OFFSET :offset;
 
 -- name: page_created_desc
 -- The same, the newest first.
 SELECT c.session, c.seq, c.seq FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND (:after_seq IS NULL OR c.seq < :after_seq)
+WHERE c.session = :session AND c.seq < :upper
     AND (:before_label IS NULL OR c.label < :before_label)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY c.seq DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: page_label
 -- A page of the checkpoints of one session that have a label, in the order of the labels.
 SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND c.label IS NOT NULL AND (:after_key IS NULL OR c.label > :after_key)
-    AND (:before_label IS NULL OR c.label < :before_label)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+WHERE c.session = :session AND c.label > :lower AND c.label < :upper
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY c.label
 LIMIT :limit OFFSET :offset;
 
 -- name: page_label_desc
 -- The same, the last label first.
 SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND c.label IS NOT NULL AND (:after_key IS NULL OR c.label < :after_key)
-    AND (:before_label IS NULL OR c.label < :before_label)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+WHERE c.session = :session AND c.label > :lower AND c.label < :upper
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY c.label DESC
 LIMIT :limit OFFSET :offset;
 
@@ -232,7 +235,7 @@ SELECT c.session, c.seq, CASE WHEN :by_label THEN CAST(c.label AS BLOB) ELSE c.c
 WHERE c.session IN (SELECT value FROM json_each(:sessions)) AND (NOT :by_label OR c.label IS NOT NULL)
     AND (:after_key IS NULL OR (CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq) > (:after_key, :after_session, :after_seq))
     AND (:before_label IS NULL OR c.label < :before_label)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq
 LIMIT :limit OFFSET :offset;
 
@@ -242,14 +245,14 @@ SELECT c.session, c.seq, CASE WHEN :by_label THEN CAST(c.label AS BLOB) ELSE c.c
 WHERE c.session IN (SELECT value FROM json_each(:sessions)) AND (NOT :by_label OR c.label IS NOT NULL)
     AND (:after_key IS NULL OR (CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq) < (:after_key, :after_session, :after_seq))
     AND (:before_label IS NULL OR c.label < :before_label)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY CASE WHEN :by_label THEN c.label ELSE c.created_at END DESC, c.session DESC, c.seq DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: checkpoints_on_page
 -- The checkpoints of a page, which is pairs of session and seq, in its order.
-SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.metadata, c.seal, CASE WHEN :with_metadata THEN CAST(m.body AS BLOB) END
+SELECT c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, CASE WHEN :with_metadata THEN CAST(m.body AS BLOB) END
 FROM json_each(:page) AS page
 JOIN checkpoint AS c ON c.session = page.value ->> 0 AND c.seq = page.value ->> 1
 LEFT JOIN session AS s ON s.key = c.session
@@ -264,7 +267,7 @@ JOIN checkpoint AS c ON c.session = s.key
 LEFT JOIN content AS m ON m.key = c.metadata
 WHERE (:source IS NULL OR s.source = :source) AND s.key >= :after_session
     AND (s.key > :after_session OR c.seq > :after_seq)
-    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(m.body, :metadata)))
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY s.key, c.seq
 LIMIT :limit;
 
@@ -281,10 +284,15 @@ WHERE c.session = :session
     AND c.seq NOT IN (SELECT b.parent FROM checkpoint AS b WHERE b.session = :session AND b.parent IS NOT NULL)
 ORDER BY c.seq DESC;
 
--- name: checkpoint_counts
--- The keys of sessions (hexadecimal ids) and how many checkpoints each has.
-SELECT unhex(wanted.value), s.key, s.checkpoint_count
-FROM json_each(:ids) AS wanted LEFT JOIN session AS s ON s.id = unhex(wanted.value)
+-- name: sessions_by_id
+-- Sessions (hexadecimal ids) in the order in which they are asked for.
+SELECT unhex(wanted.value), s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB)
+FROM json_each(:ids) AS wanted
+LEFT JOIN session AS s ON s.id = unhex(wanted.value)
+LEFT JOIN content AS sm ON sm.key = s.metadata
 ORDER BY wanted.key;
 
 -- name: page_ancestry
@@ -297,7 +305,7 @@ WITH RECURSIVE line (session, seq, parent, depth) AS (
 )
 SELECT session, seq FROM line ORDER BY depth;
 
--- name: descent
+-- name: page_descent
 -- The same across forks: the first checkpoint of a fork goes on to the one that it began as, in an older session.
 WITH RECURSIVE line (session, seq, id, parent, depth) AS (
     SELECT session, seq, id, parent, 0 FROM checkpoint WHERE id = :id
@@ -312,7 +320,7 @@ WITH RECURSIVE line (session, seq, id, parent, depth) AS (
     END
     WHERE c.session < line.session OR c.session = line.session AND c.seq < line.seq
 )
-SELECT id FROM line ORDER BY depth;
+SELECT session, seq FROM line ORDER BY depth;
 
 -- name: timeline_parts
 -- The timelines that hold a conversation from a position on, last part first: where the entries of each begin and end.
@@ -367,23 +375,28 @@ INSERT OR IGNORE INTO content (family, hash, tie, body) VALUES (:family, :hash, 
 -- One value with the hash that it must have.
 SELECT hash, CAST(body AS BLOB) FROM content WHERE key = :key;
 
--- name: attachments_of_many
--- The attachments of checkpoints (hexadecimal ids) whose names begin with a prefix, with their bytes or hashes of pieces.
-SELECT unhex(wanted.value), c.id, CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash, CAST(h.body AS BLOB)
+-- name: checkpoints_by_id
+-- Checkpoints (hexadecimal ids) in the order in which they are asked for, with the keys of their sessions.
+SELECT unhex(wanted.value), c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal
 FROM json_each(:ids) AS wanted
 LEFT JOIN checkpoint AS c ON c.id = unhex(wanted.value)
-LEFT JOIN attachment AS a
-    ON a.session = c.session AND a.seq = c.seq AND substr(a.name, 1, length(:prefix)) = :prefix
-LEFT JOIN content AS h ON h.key = a.content
-ORDER BY wanted.key, a.name;
+LEFT JOIN session AS s ON s.key = c.session
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+ORDER BY wanted.key;
 
--- name: attachment_by_name
--- One attachment of a checkpoint, with its bytes or the hashes of its pieces.
-SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash, CAST(h.body AS BLOB)
-FROM checkpoint AS c
-JOIN attachment AS a ON a.session = c.session AND a.seq = c.seq AND a.name = :name
+-- name: attachments_on_page
+-- The attachments of the checkpoints of a page, which is pairs of session and seq, in its order and that of their names.
+SELECT page.key, CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
+FROM json_each(:page) AS page
+JOIN attachment AS a ON a.session = page.value ->> 0 AND a.seq = page.value ->> 1
 LEFT JOIN content AS h ON h.key = a.content
-WHERE c.id = :id;
+ORDER BY page.key, a.name;
+
+-- name: bodies_by_key
+-- The bytes of some content.
+SELECT h.key, CAST(h.body AS BLOB) FROM json_each(:keys) AS wanted JOIN content AS h ON h.key = wanted.value;
 
 -- name: attachment_at
 -- The attachment of a checkpoint that has a name.
@@ -396,15 +409,6 @@ WHERE a.session = :session AND a.seq = :seq AND a.name = :name;
 SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
 FROM waiting_attachment AS a LEFT JOIN content AS h ON h.key = a.content
 WHERE a.session = :session AND a.label = :label AND a.name = :name;
-
--- name: attachment_names
--- The attachments of a checkpoint without their bytes.
-SELECT CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
-FROM checkpoint AS c
-JOIN attachment AS a ON a.session = c.session AND a.seq = c.seq
-LEFT JOIN content AS h ON h.key = a.content
-WHERE c.id = :id AND substr(a.name, 1, length(:prefix)) = :prefix
-ORDER BY a.name;
 
 -- name: attachments_of_session
 -- The attachments of all checkpoints of a session, without their bytes.
@@ -423,7 +427,8 @@ ORDER BY a.name;
 -- What waits for any label of a session.
 SELECT CAST(a.label AS BLOB), CAST(a.name AS BLOB), CAST(a.content_type AS BLOB), a.size, a.chunk_size, a.content, a.seal, h.hash
 FROM waiting_attachment AS a LEFT JOIN content AS h ON h.key = a.content
-WHERE a.session = :session;
+WHERE a.session = :session
+ORDER BY a.label, a.name;
 
 -- name: put_attachment
 -- An attachment of a checkpoint, in the place of what has its name.
@@ -449,6 +454,14 @@ ON CONFLICT (whole, position) DO UPDATE SET content = excluded.content WHERE con
 SELECT h.hash, CAST(h.body AS BLOB) FROM chunk AS k LEFT JOIN content AS h ON h.key = k.content
 WHERE k.whole = :whole AND k.position >= :start AND k.position < :stop
 ORDER BY k.position;
+
+-- name: delete_attachment
+-- One attachment of a checkpoint.
+DELETE FROM attachment WHERE session = :session AND seq = :seq AND name = :name;
+
+-- name: delete_attachment_waiting
+-- One attachment of a label.
+DELETE FROM waiting_attachment WHERE session = :session AND label = :label AND name = :name;
 
 -- name: delete_attachments_of_checkpoint
 -- The attachments of a deleted checkpoint.
@@ -540,10 +553,10 @@ SELECT DISTINCT family, 0 FROM content;
 
 -- name: sessions_of_family
 -- The sessions of a family.
-SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), s.visibility, s.status, CAST(s.cwd AS BLOB), CAST(s.source AS BLOB),
-    CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash, s.created_at, s.fingerprint, s.active,
-    s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at, s.seal, s.tip_seal, s.metadata,
-    CAST(sm.body AS BLOB), CAST(s.title_folded AS BLOB)
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB), CAST(s.title_folded AS BLOB)
 FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
 WHERE s.family = :family
 ORDER BY s.key;

@@ -15,14 +15,21 @@ _mutex = threading.Lock()
 _abandoned: list[Engine] = []
 
 
-def acquire(path: str) -> Engine:
+def acquire(path: str, *, read_only: bool) -> Engine:
     """The engine of the file at the real path `path`, to be given back with `release`."""
     with _mutex:
         engine, users = _engines.get(path) or (Engine(path), 0)
         if engine.identity != file_identity(path):
             raise UnavailableError(f"{path} has been replaced while a store of this process has the old file open")
         _engines[path] = (engine, users + 1)
+        engine.may_write = engine.may_write or not read_only
         return engine
+
+
+def is_open(path: str) -> bool:
+    """Whether a store of this process has the file at the real path `path` open."""
+    with _mutex:
+        return path in _engines
 
 
 def release(engine: Engine) -> None:

@@ -9,7 +9,7 @@ CorruptStateError. In a list a damaged row hides no other: it is shown with what
 so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -48,8 +48,8 @@ class SessionRow(NamedTuple):
     id: bytes
     family: int
     title: bytes
-    visibility: str
-    status: str
+    visibility: bytes
+    status: bytes
     cwd: bytes | None
     source: bytes | None
     source_id: bytes | None
@@ -58,7 +58,7 @@ class SessionRow(NamedTuple):
     metadata_hash: bytes | None
     created_at: int
     fingerprint: bytes | None
-    # what every write to it changes: sealed by `tip_seal`, with the id
+    # what every write to it changes: sealed by `tip_seal`, with the id and the family
     active: int | None
     next_seq: int
     checkpoint_count: int
@@ -79,7 +79,7 @@ class SessionRow(NamedTuple):
         """Whether the row is as it was written, and its metadata there."""
         return (
             self.seal == self.new_seal()
-            and self.tip_seal == row_seal((self.id, *self[14:20]))
+            and self.tip_seal == row_seal((self.id, self.family, *self[14:20]))
             and (self.metadata is None) is (self.metadata_hash is None)
         )
 
@@ -100,17 +100,18 @@ class CheckpointRow(NamedTuple):
     created_at: int
     updated_at: int | None
     fingerprint: bytes | None
+    attachment_count: int
     # what is not, because what it leads to is
     metadata: int | None
     seal: int
 
     def sealed(self) -> "CheckpointRow":
         """The row with the seal that its values have."""
-        return CheckpointRow(*self[:13], row_seal(self[:12]))
+        return CheckpointRow(*self[:14], row_seal(self[:13]))
 
     def is_sealed(self) -> bool:
         """Whether the row is as it was written, and its metadata there."""
-        return self.seal == row_seal(self[:12]) and (self.metadata is None) is (self.metadata_hash is None)
+        return self.seal == row_seal(self[:13]) and (self.metadata is None) is (self.metadata_hash is None)
 
     def check(self) -> "CheckpointRow":
         """Itself, where it is as it was written."""
@@ -138,8 +139,8 @@ def session_fields(row: SessionRow) -> dict[str, Any]:
         return {
             "id": id,
             "title": row.title.decode(),
-            "visibility": Visibility(row.visibility),
-            "status": SessionStatus(row.status),
+            "visibility": Visibility(row.visibility.decode()),
+            "status": SessionStatus(row.status.decode()),
             "cwd": _optional_text(row.cwd),
             "source": _optional_text(row.source),
             "source_id": _optional_text(row.source_id),
@@ -156,17 +157,21 @@ def session_fields(row: SessionRow) -> dict[str, Any]:
 
 def session_summary(columns: Row) -> SessionSummary:
     """A row of ``list_sessions``."""
-    row, (checkpoint_id, length) = SessionRow(*columns[:SESSION_COLUMNS]), columns[SESSION_COLUMNS:]
-    damage = None if row.is_sealed() else "the row of the session does not match its seal"
+    row, active = SessionRow(*columns[:SESSION_COLUMNS]), CheckpointRow(*columns[SESSION_COLUMNS:])
+    damage = None
+    if not row.is_sealed():
+        damage = "the row of the session does not match its seal"
+    elif active.seq is not None and not active.is_sealed():
+        damage = "the row of its active checkpoint does not match its seal"
     try:
         fields = session_fields(row)
     except CorruptStateError as error:
         fields, damage = session_fields(_mended(row)), error.message
     return SessionSummary(
         **fields,
-        message_count=_counted(length),
+        message_count=_counted(active.length),
         checkpoint_count=_counted(row.checkpoint_count),
-        active_checkpoint_id=optional_id(_whole_id(checkpoint_id)),
+        active_checkpoint_id=optional_id(_whole_id(active.id)),
         last_message_at=None if row.last_message_at is None else from_micros(_in_range(row.last_message_at)),
         damage=damage,
     )
@@ -177,8 +182,8 @@ def _mended(row: SessionRow) -> SessionRow:
     return row._replace(
         id=shown_id(row.id).bytes,
         title=_readable(row.title) or b"",
-        visibility=row.visibility if row.visibility in list(Visibility) else Visibility.PRIVATE,
-        status=row.status if row.status in list(SessionStatus) else SessionStatus.ACTIVE,
+        visibility=_member(row.visibility, Visibility, b"PRIVATE"),
+        status=_member(row.status, SessionStatus, b"ACTIVE"),
         cwd=_readable(row.cwd),
         source=_readable(row.source),
         source_id=_readable(row.source_id),
@@ -268,6 +273,10 @@ def _counted(number: Any) -> int:
 
 def _optional_text(stored: bytes | None) -> str | None:
     return None if stored is None else stored.decode()
+
+
+def _member(stored: Any, known: Iterable[str], otherwise: bytes) -> bytes:
+    return stored if stored in [name.encode() for name in known] else otherwise
 
 
 def _readable(text: bytes | None) -> bytes | None:

@@ -75,6 +75,8 @@ def create_session(connection: apsw.Connection, new: NewSession, *, ensure: bool
 
 def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, deferred: Deferred) -> Session:
     """See `Backend.fork_session`."""
+    if _is_written(connection, new.id, new.fingerprint):
+        return load_session(connection, new.id, deferred)
     origin = read_head(connection, session_id)
     node = find_node(connection, origin, new.source_checkpoint)
     if node is None:
@@ -97,6 +99,8 @@ def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, de
 
 def copy_session(connection: apsw.Connection, session_id: UUID, new: NewCopy, deferred: Deferred) -> Session:
     """See `Backend.copy_session`."""
+    if _is_written(connection, new.id, new.fingerprint):
+        return load_session(connection, new.id, deferred)
     _check_source_free(connection, new.source, new.source_id)
     origin = read_head(connection, session_id)
     head = _insert_alike(connection, read_stored(connection, session_id), new)
@@ -169,8 +173,8 @@ def update_session(
     metadata = _changed_metadata(connection, changes, stored)
     wanted = stored._replace(
         title=stored.title if changes.title is KEEP else changes.title.encode(),
-        visibility=stored.visibility if changes.visibility is KEEP else changes.visibility,
-        status=stored.status if changes.status is KEEP else changes.status,
+        visibility=stored.visibility if changes.visibility is KEEP else changes.visibility.encode(),
+        status=stored.status if changes.status is KEEP else changes.status.encode(),
         cwd=stored.cwd if changes.cwd is KEEP else _utf8(changes.cwd),
         metadata=None if metadata is None else metadata.key,
         metadata_hash=None if metadata is None else metadata.hash,
@@ -211,8 +215,8 @@ def _update(connection: apsw.Connection, row: SessionRow) -> None:
             "session": row.key,
             "title": title,
             "title_folded": folded_or_none(title),
-            "visibility": row.visibility,
-            "status": row.status,
+            "visibility": row.visibility.decode(),
+            "status": row.status.decode(),
             "cwd": None if row.cwd is None else row.cwd.decode(),
             "metadata": row.metadata,
             "seal": row.new_seal(),
@@ -226,13 +230,20 @@ def _existing(connection: apsw.Connection, new: NewSession, ensure: bool) -> UUI
         row = fetch_one(connection, "session_id_by_source", {"source": new.source, "source_id": new.source_id})
         if row is not None:
             return UUID(bytes=row[0])
-    claim = fetch_one(connection, "session_claim", {"id": new.id.bytes})
-    if claim is not None:
-        if new.fingerprint is None or claim[0] != new.fingerprint:
-            raise id_taken("session", new.id)
+    if _is_written(connection, new.id, new.fingerprint):
         return new.id
     _check_source_free(connection, new.source, new.source_id)
     return None
+
+
+def _is_written(connection: apsw.Connection, id: UUID, fingerprint: bytes | None) -> bool:
+    """Whether the same call has made the session; ConflictError where another one has."""
+    claim = fetch_one(connection, "session_claim", {"id": id.bytes})
+    if claim is None:
+        return False
+    if fingerprint is None or claim[0] != fingerprint:
+        raise id_taken("session", id)
+    return True
 
 
 def _check_source_free(connection: apsw.Connection, source: str | None, source_id: str | None) -> None:
@@ -248,7 +259,7 @@ def _begin_family(connection: apsw.Connection, new: NewSession) -> Head:
     row = _unsealed(
         id=new.id.bytes,
         title=new.title.encode(),
-        visibility=new.visibility,
+        visibility=new.visibility.encode(),
         cwd=_utf8(new.cwd),
         source=_utf8(new.source),
         source_id=_utf8(new.source_id),
@@ -284,21 +295,22 @@ def _insert_alike(
         metadata=stored.metadata,
         metadata_hash=stored.metadata_hash,
         created_at=new.now,
+        fingerprint=new.fingerprint,
     )
     return _insert(connection, row._replace(seal=row.new_seal()))
 
 
-def _unsealed(*, id: bytes, title: bytes, visibility: str, created_at: int, **others: Any) -> SessionRow:
+def _unsealed(*, id: bytes, title: bytes, visibility: bytes, created_at: int, **others: Any) -> SessionRow:
     """A session that nothing has been written to."""
     nothing: dict[str, Any] = dict.fromkeys(SessionRow._fields)
-    begun = {"key": 0, "family": 0, "status": "ACTIVE", "seal": 0, "tip_seal": 0, "updated_at": created_at}
+    begun = {"key": 0, "family": 0, "status": b"ACTIVE", "seal": 0, "tip_seal": 0, "updated_at": created_at}
     given = {"id": id, "title": title, "visibility": visibility, "created_at": created_at, **others}
     return SessionRow(**{**nothing, **begun, **given, "next_seq": 1, "checkpoint_count": 0, "revision": 0})
 
 
 def _insert(connection: apsw.Connection, row: SessionRow) -> Head:
     title = row.title.decode()
-    texts = {name: _text(getattr(row, name)) for name in ("cwd", "source", "source_id")}
+    texts = {name: _text(getattr(row, name)) for name in ("visibility", "cwd", "source", "source_id")}
     execute(
         connection,
         "insert_session",

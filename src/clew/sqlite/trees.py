@@ -24,8 +24,8 @@ from clew.sqlite.checkpoints import Deferred, check_label, read_row
 from clew.sqlite.heads import Head, check_revision, label_holder, move_tip, read_head
 from clew.sqlite.purge import collect_family
 from clew.sqlite.queries import MAX_ROWS, Row, execute, fetch_all
-from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow
-from clew.sqlite.sessions import load_session
+from clew.sqlite.rows import CheckpointRow, SessionRow
+from clew.sqlite.sessions import load_session, read_stored
 
 _PAGES = {
     "created": ("page_created", "pages"),
@@ -41,16 +41,20 @@ _PAGES = {
 
 def list_checkpoints(connection: apsw.Connection, query: CheckpointQuery) -> Page[CheckpointSummary]:
     """See `Backend.list_checkpoints`."""
-    counts = dict(_session_counts(connection, query.session_ids))
-    found = _page(connection, list(counts), query) if counts else []
+    sessions = _sessions(connection, query.session_ids)
+    found = _page(connection, [session.key for session in sessions], query) if sessions else []
     shown = found[: query.limit]
-    items = _summaries(connection, [(session, seq) for session, seq, _ in shown], with_metadata=query.with_metadata)
-    if query.with_attachments is not None:
-        items = _with_attachments(connection, items, query.with_attachments)
     unfiltered = query.metadata is None and query.before_label is None and not query.order.endswith("label")
+    whole = all(session.is_sealed() for session in sessions)
     return Page(
-        items=items,
-        total=sum(counts.values()) if unfiltered else None,
+        items=_items(
+            connection,
+            [(session, seq) for session, seq, _ in shown],
+            with_metadata=query.with_metadata,
+            check_metadata=query.metadata is not None,
+            with_attachments=query.with_attachments,
+        ),
+        total=sum(session.checkpoint_count for session in sessions) if unfiltered and whole else None,
         next_cursor=_cursor_after(query, shown[-1]) if shown and len(found) > len(shown) else None,
     )
 
@@ -68,7 +72,7 @@ def find_checkpoints(connection: apsw.Connection, search: CheckpointSearch) -> P
     found = fetch_all(connection, "find_checkpoints", parameters)
     shown = found[: search.limit]
     return Page(
-        items=_summaries(connection, shown, with_metadata=True),
+        items=_items(connection, shown, with_metadata=True, with_attachments=search.with_attachments),
         next_cursor=encode_cursor("found", *shown[-1]) if shown and len(found) > len(shown) else None,
     )
 
@@ -89,27 +93,30 @@ def list_ancestry(connection: apsw.Connection, checkpoint_id: UUID) -> list[Chec
 
 def list_branches(connection: apsw.Connection, session_id: UUID) -> list[CheckpointSummary]:
     """See `Backend.list_branches`."""
-    ((session, _),) = _session_counts(connection, [session_id])
-    return _summaries(connection, fetch_all(connection, "page_branches", {"session": session}))
+    (session,) = _sessions(connection, [session_id])
+    return _summaries(connection, fetch_all(connection, "page_branches", {"session": session.key}))
 
 
 def list_descent(connection: apsw.Connection, checkpoint_id: UUID) -> list[UUID]:
-    """See `Backend.get_descent`."""
-    found = [UUID(bytes=id) for (id,) in fetch_all(connection, "descent", {"id": checkpoint_id.bytes})]
-    if not found:
+    """See `Backend.get_descent`; CorruptStateError where the line leads over a damaged row."""
+    keys = fetch_all(connection, "page_descent", {"id": checkpoint_id.bytes})
+    if not keys:
         raise checkpoint_not_found(checkpoint_id)
-    return found
+    rows = [row.check() for _, row, _ in _read_page(connection, keys)]
+    for session_id in dict.fromkeys(row.session_id for row in rows):
+        read_stored(connection, UUID(bytes=session_id))
+    return [UUID(bytes=row.id) for row in rows]
 
 
-def _session_counts(connection: apsw.Connection, ids: Sequence[UUID]) -> list[tuple[int, int]]:
-    """The key and the number of checkpoints of each session."""
+def _sessions(connection: apsw.Connection, ids: Sequence[UUID]) -> list[SessionRow]:
+    """Sessions in the order of their ids."""
     wanted = msgspec.json.encode([id.hex for id in ids]).decode()
-    counts: list[tuple[int, int]] = []
-    for id, key, count in fetch_all(connection, "checkpoint_counts", {"ids": wanted}):
-        if key is None:
+    found: list[SessionRow] = []
+    for id, *columns in fetch_all(connection, "sessions_by_id", {"ids": wanted}):
+        if columns[0] is None:
             raise session_not_found(UUID(bytes=id))
-        counts.append((key, count))
-    return counts
+        found.append(SessionRow(*columns))
+    return found
 
 
 def _page(connection: apsw.Connection, sessions: list[int], query: CheckpointQuery) -> list[Row]:
@@ -127,9 +134,22 @@ def _page(connection: apsw.Connection, sessions: list[int], query: CheckpointQue
         "metadata": None if query.metadata is None else query.metadata.decode(),
         "limit": min(query.limit + 1, MAX_ROWS),
         "offset": query.offset,
+        **_bounds(query, after_key, after_seq),
     }
     of_one, of_several = _PAGES[query.order]
     return fetch_all(connection, of_one if is_one else of_several, parameters)
+
+
+def _bounds(query: CheckpointQuery, after_key: Any, after_seq: Any) -> dict[str, Any]:
+    """What a page of one session lies between, so that its query walks no more of the index than the page."""
+    by_label, descending = query.order.endswith("label"), query.order.startswith("-")
+    if not by_label:
+        upper = after_seq if descending and after_seq is not None else MAX_ROWS
+        return {"lower": 0 if descending or after_seq is None else after_seq, "upper": upper}
+    ends = [label for label in (after_key if descending else None, query.before_label) if label is not None]
+    lower = "" if descending or after_key is None else after_key
+    # Any bytes sort after any text.
+    return {"lower": lower, "upper": min(ends, key=str.encode) if ends else b""}
 
 
 def _position(query: CheckpointQuery, is_one: bool) -> tuple[Any, Any, Any]:
@@ -151,25 +171,46 @@ def _cursor_after(query: CheckpointQuery, last: Row) -> str:
 
 
 def _cursor_kind(query: CheckpointQuery, is_one: bool) -> str:
-    return f"checkpoints {query.order} {'of one' if is_one else 'of several'}"
+    return f"checkpoints {query.order} of {query.session_ids[0] if is_one else 'several'}"
 
 
-def _summaries(
-    connection: apsw.Connection, keys: Sequence[Row], *, with_metadata: bool = False
+def _items(
+    connection: apsw.Connection,
+    keys: Sequence[Row],
+    *,
+    with_metadata: bool,
+    with_attachments: str | None,
+    check_metadata: bool = False,
 ) -> list[CheckpointSummary]:
-    """The checkpoints of a page in its order, in one query."""
+    """The checkpoints of a page with what is asked for of each."""
+    # Where metadata decides what is listed, it is read to see whether it can be trusted.
+    read = _read_page(connection, keys, with_metadata=with_metadata or check_metadata)
+    items = [rows.checkpoint_summary(row, body) for _, row, body in read]
+    if not with_metadata:
+        items = [msgspec.structs.replace(item, metadata=None) for item in items]
+    if with_attachments is None:
+        return items
+    found = load_readable(connection, [(session, row) for session, row, _ in read], with_attachments)
+    return [
+        rows.with_attachments(item, readable, None if damage is None else damage.message)
+        for item, (readable, damage) in zip(items, found, strict=True)
+    ]
+
+
+def _summaries(connection: apsw.Connection, keys: Sequence[Row]) -> list[CheckpointSummary]:
+    """The checkpoints of a page in its order."""
+    return [rows.checkpoint_summary(row) for _, row, _ in _read_page(connection, keys)]
+
+
+def _read_page(
+    connection: apsw.Connection, keys: Sequence[Row], *, with_metadata: bool = False
+) -> list[tuple[int, CheckpointRow, bytes | None]]:
+    """For each pair of session and seq the session, the row, and the metadata where asked for, in one query."""
     if not keys:
         return []
     page = msgspec.json.encode(keys).decode()
     found = fetch_all(connection, "checkpoints_on_page", {"page": page, "with_metadata": with_metadata})
-    return [rows.checkpoint_summary(CheckpointRow(*row[:CHECKPOINT_COLUMNS]), row[CHECKPOINT_COLUMNS]) for row in found]
-
-
-def _with_attachments(
-    connection: apsw.Connection, items: list[CheckpointSummary], prefix: str
-) -> list[CheckpointSummary]:
-    found = load_readable(connection, [item.id for item in items], prefix)
-    return [rows.with_attachments(item, *found[item.id]) for item in items]
+    return [(row[0], CheckpointRow(*row[1:-1]), row[-1]) for row in found]
 
 
 # -- labels
@@ -187,9 +228,8 @@ def set_label(
             if move:
                 _take_label(connection, head, label, now)
             check_label(connection, head, label)
-        row = touch(connection, head, row._replace(label=wanted), now)
-        if label is not None:
-            take_waiting(connection, head, row, label)
+        attached = 0 if label is None else take_waiting(connection, head, row, label)
+        row = touch(connection, head, row._replace(label=wanted), now, attached=attached)
         move_tip(connection, head, head.tip, now)
     return rows.checkpoint_summary(row)
 
@@ -262,7 +302,8 @@ def _doomed(tree: dict[int, _Node], ids: Sequence[UUID], children: Children) -> 
 def _nearest(tree: dict[int, _Node], doomed: set[int], seq: int | None) -> int | None:
     """The checkpoint itself where it stays, else its nearest ancestor that does."""
     while seq is not None and seq in doomed:
-        seq = tree[seq].parent
+        parent = tree[seq].parent
+        seq = parent if parent is not None and parent < seq else None  # a damaged one could lead in circles
     return seq
 
 

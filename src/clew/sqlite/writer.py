@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from clew.sqlite import connections
+from clew.sqlite import connections, migrations
 from clew.sqlite.group_commit import FAILURES, Job, Unit
 from clew.sqlite.turnstile import Turnstile
 
@@ -18,7 +18,9 @@ class Writer:
 
     def __init__(self, path: str | None, timeout: float) -> None:
         """A connection to the file at `path`, or to a database in memory where that is None."""
+        self._path = path
         self._durable: bool | None = None
+        self._schema: int | None = None
         self._turnstile = None if path is None else Turnstile(path)
         if path is None:
             self._connection = connections.open_memory()
@@ -101,6 +103,15 @@ class Writer:
             self._durable = durable
         self._wait_at_most(deadline)
         self._connection.execute("BEGIN IMMEDIATE")
+        if self._path is not None:
+            self._check_schema(self._path)
+
+    def _check_schema(self, path: str) -> None:
+        """UnavailableError where another process has made the schema a newer one, whose rows this clew cannot write."""
+        schema = connections.pragma(self._connection, "schema_version")
+        if schema != self._schema:
+            migrations.check_not_newer(self._connection, path)
+            self._schema = schema
 
     def _wait_at_most(self, deadline: float) -> None:
         self._connection.set_busy_timeout(max(int((deadline - time.monotonic()) * 1000), 1))

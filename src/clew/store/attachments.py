@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from clew import checks
-from clew.backend import NewAttachments, OnConflict
+from clew.backend import NewAttachments, OnConflict, Place
 from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.model import ACTIVE, Attachment, AttachmentInfo, Label
@@ -31,19 +31,33 @@ class AttachmentMethods(TreeMethods):
         has other content, ConflictError, or with `on_conflict` "keep" it stays and with "replace" it is replaced; then
         all items are attached or none. The same content is stored once, however many checkpoints have it.
         """
-        if checkpoint_id is not None and label is not None:
-            raise InvalidRequestError("give a checkpoint_id or a label, not both")
         new = NewAttachments(
             items=checks.attachments(items, "items"),
-            place=(
-                Label(checks.label(label))
-                if label is not None
-                else checks.optional_place(checkpoint_id, "checkpoint_id") or ACTIVE
-            ),
+            place=_place(checkpoint_id, label),
             on_conflict=checks.on_conflict(on_conflict),
             now=self._clock(),
         )
         self._backend.attach(to_id(session_id, "session_id"), new)
+
+    def detach(
+        self,
+        session_id: Id,
+        names: str | Iterable[str],
+        *,
+        checkpoint_id: Id | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Take attachments away from a checkpoint, chosen as in `attach`, or what waits for a label that nothing has.
+
+        All of them or none: a name that is not there is NotFoundError. `compact` gives their space back.
+        """
+        self._backend.detach(
+            to_id(session_id, "session_id"), _place(checkpoint_id, label), checks.names(names), self._clock()
+        )
+
+    def list_waiting(self, session_id: Id) -> dict[str, list[AttachmentInfo]]:
+        """What has been attached to labels that no checkpoint of the session has yet, by label."""
+        return self._backend.list_waiting(to_id(session_id, "session_id"))
 
     def get_attachments(
         self, checkpoint_ids: Id | Iterable[Id], *, prefix: str = ""
@@ -74,3 +88,12 @@ class AttachmentMethods(TreeMethods):
             checks.optional_index(start, "start"),
             checks.optional_index(stop, "stop"),
         )
+
+
+def _place(checkpoint_id: Id | None, label: str | None) -> Place:
+    """What to attach to: the active checkpoint, unless told otherwise."""
+    if checkpoint_id is not None and label is not None:
+        raise InvalidRequestError("give a checkpoint_id or a label, not both")
+    if label is not None:
+        return Label(checks.label(label))
+    return checks.optional_place(checkpoint_id, "checkpoint_id") or ACTIVE

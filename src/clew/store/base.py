@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from clew import limits
 from clew.backend import Backend
-from clew.model import BackendInfo
+from clew.model import ACTIVE, KEEP, BackendInfo, Label
 from clew.prefix_cache import PrefixCache
 from clew.times import now_micros
 
@@ -45,3 +45,10 @@ class StoreBase:
     def backend_info(self) -> BackendInfo:
         """Where the data is kept, without secrets."""
         return self._backend.info()
+
+
+def spelled(value: Any) -> Any:
+    """A value for a fingerprint, in which KEEP, ACTIVE and a label are no text or id that a caller could give."""
+    if isinstance(value, Label):
+        return ["LABEL", value.name]
+    return [value.name] if value is KEEP or value is ACTIVE else value

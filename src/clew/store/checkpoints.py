@@ -15,7 +15,7 @@ from clew.ids import new_id, to_id
 from clew.messages import decode_messages, encode_messages, encode_metadata, message_list
 from clew.model import ACTIVE, KEEP, SAME, Active, Checkpoint, Diff, Label, Message, Same
 from clew.prefix_cache import Conversation, pack_messages, shared_prefix
-from clew.store.base import Id
+from clew.store.base import Id, spelled
 from clew.store.sessions import SessionMethods
 from clew.times import to_micros
 
@@ -181,16 +181,9 @@ class CheckpointMethods(SessionMethods):
 
 def _fingerprinted(operation: str, session: UUID, chain: bytes, new: NewCheckpoint) -> NewCheckpoint:
     """`new` with the fingerprint of the call that asked for it; `chain` is that of the messages given."""
-    parts = (operation, session, chain, _spelled(new.metadata), _spelled(new.parent), new.label)
+    parts = (operation, session, chain, spelled(new.metadata), spelled(new.parent), new.label)
     attached = [[_spelled_attachment(item) for item in new.attachments]] if new.attachments else []
     return msgspec.structs.replace(new, fingerprint=fingerprint(*parts, *attached))
-
-
-def _spelled(value: Any) -> Any:
-    """A value for a fingerprint, in which KEEP, ACTIVE and a label are no text or id that a caller could give."""
-    if isinstance(value, Label):
-        return ["LABEL", value.name]
-    return [value.name] if value is KEEP or value is ACTIVE else value
 
 
 def _spelled_attachment(item: NewAttachment) -> list[Any]:

@@ -21,7 +21,7 @@ class MaintenanceMethods(AttachmentMethods):
         and the backend's own check of its files made. `progress` is told how far it has come. Others may write
         meanwhile.
         """
-        return self._backend.verify(progress)
+        return self._backend.verify(checks.optional_report(progress))
 
     def backup(
         self,
@@ -35,17 +35,22 @@ class MaintenanceMethods(AttachmentMethods):
 
         The copy is read back and checked before it appears at `path`; one in which something is wrong is
         CorruptStateError and not kept, unless `verify` is False. A file that is there already is InvalidRequestError,
-        unless `overwrite`.
+        unless `overwrite`; a database that is in use with a write-ahead log is so in any case.
         """
-        return self._backend.backup(checks.path(path), overwrite=overwrite, verify=verify, report=progress)
+        report = checks.optional_report(progress)
+        return self._backend.backup(checks.path(path), overwrite=overwrite, verify=verify, report=report)
 
     def compact(self, *, progress: Report | None = None) -> Compaction:
-        """Give back the space of what has been deleted, purged or replaced. Readers go on; writers wait for the end.
+        """Give back the space of what has been deleted, purged or replaced. Readers go on.
+
+        Everything is written anew in one step, in which nobody else can write: writers wait for its end, or, where the
+        store is large, run into their time limit (`busy_timeout`) and have to try again.
 
         UnavailableError where a reader kept the old bytes from being cut off until the time limit: the store is compact
-        all the same, and its files shrink once that reader is done.
+        all the same, and its files shrink once that reader is done. CorruptStateError where something is damaged: the
+        store is compact, and nothing was deleted of what shares content with that.
         """
-        return self._backend.compact(progress)
+        return self._backend.compact(checks.optional_report(progress))
 
     def plan_prune(
         self,
@@ -58,10 +63,11 @@ class MaintenanceMethods(AttachmentMethods):
         """What `apply_prune` would remove. Changes nothing.
 
         Sessions to purge: those that are deleted and have not changed for `deleted_longer_than`, and those of any
-        status that have not changed for `inactive_longer_than`; never any of the `keep_last` sessions that changed
-        last, which alone, without an age, plans to purge all the others. Of the sessions that stay, `keep_checkpoints`
-        plans to delete all checkpoints but the last ones written, those that have a label, and the active one.
-        InvalidRequestError where no rule is given.
+        status that have not changed for `inactive_longer_than`; never any of the `keep_last` sessions that changed last
+        of those that are not deleted. Alone, without an age, `keep_last` plans to purge all the others, deleted ones
+        among them. Of the sessions that stay, `keep_checkpoints` plans to delete all checkpoints but the last ones
+        written, those that have a label, and the active one. A damaged session stays as it is, and counts for none of
+        the last. InvalidRequestError where no rule is given.
         """
         rules = pruning.Rules(
             deleted_longer_than=checks.optional_age(deleted_longer_than, "deleted_longer_than"),
@@ -74,6 +80,7 @@ class MaintenanceMethods(AttachmentMethods):
     def apply_prune(self, plan: PrunePlan) -> Pruned:
         """Purge the sessions and delete the checkpoints of a plan. This cannot be undone.
 
-        A session that has changed since the plan was made is left alone, and told in the result.
+        A session that has changed since the plan was made is left alone, and told in the result. So is a reader that
+        kept the purged bytes in the write-ahead log until the time limit (`Pruned.log_held`).
         """
         return pruning.apply(self._backend, checks.prune_plan(plan), self._clock)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from clew import checks, limits
-from clew.backend import NewCopy, NewFork, NewSession, SessionChanges, SessionQuery
+from clew.backend import NewCopy, NewFork, NewSession, SessionChanges, SessionQuery, purged_in_part
 from clew.hashing import EMPTY_CHAIN, extend_chain, fingerprint
 from clew.ids import new_id, to_id, to_optional_id
 from clew.messages import encode_messages, encode_metadata, message_list
@@ -25,7 +25,7 @@ from clew.model import (
     SessionSummary,
     Visibility,
 )
-from clew.store.base import Id, StoreBase
+from clew.store.base import Id, StoreBase, spelled
 from clew.times import to_micros
 
 
@@ -175,45 +175,69 @@ class SessionMethods(StoreBase):
 
         With `if_revision` only while that is the session's revision, else ConflictError. UnavailableError where a
         reader kept the bytes in the write-ahead log until the time limit; the session is purged all the same, and the
-        message says so.
+        message says so. CorruptStateError where another session of the family is damaged: the session is purged, and
+        what it shared is left.
         """
-        self._backend.purge_session(to_id(id, "id"), checks.optional_revision(if_revision))
+        purged = to_id(id, "id")
+        if not self._backend.purge_session(purged, checks.optional_revision(if_revision)):
+            raise purged_in_part(purged)
 
     def fork_session(
-        self, session_id: Id, *, checkpoint_id: Id | Label | Active = ACTIVE, title: str | None = None
+        self,
+        session_id: Id,
+        *,
+        checkpoint_id: Id | Label | Active = ACTIVE,
+        title: str | None = None,
+        id: Id | None = None,
     ) -> Session:
         """A new session that begins with the state of a checkpoint of another one. Nothing is copied.
 
         It takes over the title (unless one is given), visibility, cwd and metadata, and its root has the attachments of
-        the checkpoint; `parent_session_id` and `forked_from` say where it comes from.
+        the checkpoint; `parent_session_id` and `forked_from` say where it comes from. `id` makes the call safe to
+        repeat: the same call again returns what is stored.
         """
+        origin = to_id(session_id, "session_id")
         new = NewFork(
-            id=new_id(),
+            id=to_optional_id(id, "id") or new_id(),
             checkpoint_id=new_id(),
             source_checkpoint=checks.place(checkpoint_id),
             title=None if title is None else checks.title(title),
             now=self._clock(),
         )
-        return self._backend.fork_session(to_id(session_id, "session_id"), new)
+        if id is not None:
+            call = fingerprint("fork_session", origin, spelled(new.source_checkpoint), new.title)
+            new = msgspec.structs.replace(new, fingerprint=call)
+        return self._backend.fork_session(origin, new)
 
     def copy_session(
-        self, session_id: Id, *, source: str | None = None, source_id: str | None = None, title: str | None = None
+        self,
+        session_id: Id,
+        *,
+        source: str | None = None,
+        source_id: str | None = None,
+        title: str | None = None,
+        id: Id | None = None,
     ) -> Session:
         """A new session with the whole tree of another one: every checkpoint, label and attachment. Content is shared.
 
         Ids are new; times, metadata and which checkpoint is active are kept, and the title unless one is given.
-        (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken.
+        (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken. `id` makes
+        the call safe to repeat: the same call again returns what is stored.
         """
+        origin = to_id(session_id, "session_id")
         if source is not None or source_id is not None:
             source, source_id = checks.source_name(source, source_id)
         new = NewCopy(
-            id=new_id(),
+            id=to_optional_id(id, "id") or new_id(),
             title=None if title is None else checks.title(title),
             source=source,
             source_id=source_id,
             now=self._clock(),
         )
-        return self._backend.copy_session(to_id(session_id, "session_id"), new)
+        if id is not None:
+            call = fingerprint("copy_session", origin, new.title, source, source_id)
+            new = msgspec.structs.replace(new, fingerprint=call)
+        return self._backend.copy_session(origin, new)
 
     def _create_session(
         self,

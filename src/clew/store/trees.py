@@ -45,9 +45,7 @@ class TreeMethods(CheckpointMethods):
             cursor=cursor,
             metadata=checks.optional_filter(metadata),
             with_metadata=bool(with_metadata),
-            with_attachments=(
-                None if with_attachments is None else checks.attachment_prefix(with_attachments, "with_attachments")
-            ),
+            with_attachments=checks.optional_prefix(with_attachments, "with_attachments"),
         )
         return self._backend.list_checkpoints(query)
 
@@ -60,17 +58,22 @@ class TreeMethods(CheckpointMethods):
         *,
         metadata: Mapping[str, Any] | None,
         source: str | None = None,
+        with_attachments: str | None = None,
         limit: int = limits.DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page[CheckpointSummary]:
         """The checkpoints of every session whose state's metadata has these top-level keys with equal values.
 
-        Each item has its metadata. `source` looks only at the sessions of that source. Every checkpoint of these is
-        looked at: there is no index of what metadata may hold.
+        Each item has its metadata, and attachments as in `list_checkpoints`. `source` looks only at sessions of that
+        source. Every checkpoint of these is looked at: there is no index of what metadata may hold.
         """
         checks.page(limit, 0, cursor)
         search = CheckpointSearch(
-            metadata=checks.optional_filter(metadata), source=checks.optional_source(source), limit=limit, cursor=cursor
+            metadata=checks.optional_filter(metadata),
+            source=checks.optional_source(source),
+            limit=limit,
+            cursor=cursor,
+            with_attachments=checks.optional_prefix(with_attachments, "with_attachments"),
         )
         return self._backend.find_checkpoints(search)
 

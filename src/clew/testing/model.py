@@ -292,14 +292,18 @@ class Model:
         """The sessions that a plan purges, and the checkpoints that it deletes of others; ages in microseconds."""
         gone: list[UUID] = []
         thinned: dict[UUID, list[UUID]] = {}
-        for rank, id in enumerate(self.listed(lambda _: True)):
+        live = 0
+        for id in self.listed(lambda _: True):
             session = self.sessions[id]
+            deleted = session["status"] == "DELETED"
+            among_the_last = keep_last is not None and not deleted and live < keep_last
+            live += not deleted
             age = now - session["updated_at"]
             old = (unchanged_for is not None and age > unchanged_for) or (
-                deleted_for is not None and session["status"] == "DELETED" and age > deleted_for
+                deleted_for is not None and deleted and age > deleted_for
             )
             by_number = keep_last is not None and deleted_for is None and unchanged_for is None
-            if (old or by_number) and not (keep_last is not None and rank < keep_last):
+            if (old or by_number) and not among_the_last:
                 gone.append(id)
             elif keep_checkpoints is not None:
                 older = session["checkpoints"][: max(len(session["checkpoints"]) - keep_checkpoints, 0)]

@@ -8,20 +8,22 @@ ALTER TABLE session ADD COLUMN tip_seal INTEGER NOT NULL DEFAULT 0;  -- of what 
 
 ALTER TABLE checkpoint ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
 
+ALTER TABLE checkpoint ADD COLUMN attachment_count INTEGER NOT NULL DEFAULT 0;
+
 UPDATE session SET
     seal = clew_seal(
-        id, family, CAST(title AS BLOB), visibility, status, CAST(cwd AS BLOB), CAST(source AS BLOB),
+        id, family, CAST(title AS BLOB), CAST(visibility AS BLOB), CAST(status AS BLOB), CAST(cwd AS BLOB), CAST(source AS BLOB),
         CAST(source_id AS BLOB), parent_session_id, forked_from,
         (SELECT m.hash FROM content AS m WHERE m.key = session.metadata), created_at, fingerprint
     ),
-    tip_seal = clew_seal(id, active, next_seq, checkpoint_count, revision, updated_at, last_message_at);
+    tip_seal = clew_seal(id, family, active, next_seq, checkpoint_count, revision, updated_at, last_message_at);
 
 UPDATE checkpoint SET
     seal = clew_seal(
         (SELECT s.id FROM session AS s WHERE s.key = checkpoint.session), seq, id,
         (SELECT p.id FROM checkpoint AS p WHERE p.session = checkpoint.session AND p.seq = checkpoint.parent),
         timeline, length, chain, (SELECT m.hash FROM content AS m WHERE m.key = checkpoint.metadata),
-        CAST(label AS BLOB), created_at, updated_at, fingerprint
+        CAST(label AS BLOB), created_at, updated_at, fingerprint, 0
     );
 
 ALTER TABLE timeline ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;

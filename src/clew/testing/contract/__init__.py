@@ -7,6 +7,7 @@ from clew.testing.contract.changes import ChangeContract
 from clew.testing.contract.checkpoints import CheckpointContract
 from clew.testing.contract.copies import CopyContract
 from clew.testing.contract.deletes import DeleteContract
+from clew.testing.contract.detaching import DetachContract
 from clew.testing.contract.forks import ForkContract
 from clew.testing.contract.labels import LabelContract
 from clew.testing.contract.lists import ListContract
@@ -28,6 +29,7 @@ __all__ = [
     "Contract",
     "CopyContract",
     "DeleteContract",
+    "DetachContract",
     "ForkContract",
     "LabelContract",
     "ListContract",
@@ -54,6 +56,7 @@ class StoreContract(
     DeleteContract,
     AttachmentContract,
     WaitingContract,
+    DetachContract,
     ForkContract,
     CopyContract,
     MessageContract,

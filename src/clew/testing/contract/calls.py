@@ -36,6 +36,8 @@ OF_A_SESSION: dict[str, Call] = {
     "find_checkpoint": lambda store, session, _: store.find_checkpoint(session, "label"),
     "set_active_checkpoint": lambda store, session, checkpoint: store.set_active_checkpoint(session, checkpoint),
     "attach": lambda store, session, _: store.attach(session, {"name": b"bytes"}),
+    "detach": lambda store, session, _: store.detach(session, "name"),
+    "list_waiting": lambda store, session, _: store.list_waiting(session),
     "copy_session": lambda store, session, _: store.copy_session(session),
     "delete_checkpoints": lambda store, session, _: store.delete_checkpoints(session, []),
     "purge_session": lambda store, session, _: store.purge_session(session),

@@ -164,11 +164,13 @@ class MaintenanceContract(Contract):
             ({"inactive_longer_than": timedelta(days=1_000)}, set()),
             ({"inactive_longer_than": timedelta(days=50), "deleted_longer_than": timedelta(days=5)},
              {"old", "old, deleted", "deleted"}),
-            ({"keep_last": 2}, {"old", "old, deleted", "middle"}),
+            ({"keep_last": 2}, {"old", "old, deleted", "deleted"}),
             ({"keep_last": 0}, {"old", "old, deleted", "middle", "deleted", "new"}),
-            ({"keep_last": 5}, set()),
-            ({"keep_last": 3, "inactive_longer_than": timedelta(days=5)}, {"old", "old, deleted"}),
-            ({"keep_last": 4, "deleted_longer_than": timedelta()}, set()),
+            ({"keep_last": 5}, {"old, deleted", "deleted"}),
+            ({"keep_last": 2, "inactive_longer_than": timedelta(days=5)}, {"old", "old, deleted", "deleted"}),
+            ({"keep_last": 3, "inactive_longer_than": timedelta(days=20)}, {"old, deleted"}),
+            ({"keep_last": 5, "deleted_longer_than": timedelta(days=30)}, {"old, deleted"}),
+            ({"keep_last": 4, "deleted_longer_than": timedelta()}, {"old, deleted", "deleted"}),
             ({"keep_checkpoints": 0}, set()),
         ],
     )  # fmt: skip
@@ -185,6 +187,14 @@ class MaintenanceContract(Contract):
         done = store.apply_prune(plan)
         assert done == Pruned(sessions=[item.id for item in plan.sessions], checkpoints=0, skipped=[])
         assert set(titles(store.list_sessions())) == set(aged) - expected
+
+    def test_deleted_sessions_take_no_place_among_the_last_that_are_kept(self, store: Store) -> None:
+        kept = [store.create_session("live").id for _ in range(3)]
+        gone = [store.create_session("deleted").id for _ in range(3)]
+        for id in gone:
+            store.delete_session(id)
+        assert store.apply_prune(store.plan_prune(keep_last=3)).sessions == gone[::-1]
+        assert ids(store.list_sessions()) == kept[::-1]
 
     def test_a_plan_without_a_rule_is_refused(self, store: Store) -> None:
         with pytest.raises(InvalidRequestError, match="no rule"):
@@ -409,6 +419,21 @@ class MaintenanceContract(Contract):
         told: list[Progress] = []
         store.compact(progress=told.append)
         assert all(isinstance(step, Progress) and step.unit for step in told)
+
+    def test_progress_that_cannot_be_told_is_refused_before_anything_is_done(
+        self, store: Store, open_backup: OpenBackup | None, tmp_path: Path
+    ) -> None:
+        filled(store)
+        wrong: list[Any] = [1, "print", [print], True]
+        for value in wrong:
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match="progress"):
+                list(store.verify(progress=value))
+            with nothing_changes(store), pytest.raises(InvalidRequestError, match="progress"):
+                store.compact(progress=value)
+            if open_backup is not None:
+                with pytest.raises(InvalidRequestError, match="progress"):
+                    store.backup(tmp_path / "copy", progress=value)
+        assert not list(tmp_path.glob("copy*"))
 
     def test_looking_after_a_session_that_is_missing_finds_nothing(self, store: Store) -> None:
         plan = store.plan_prune(keep_last=0, inactive_longer_than=timedelta())

@@ -101,6 +101,29 @@ class RepeatContract(Contract):
             with nothing_changes(store), pytest.raises(ConflictError):
                 store.create_session("", id=session.id)
 
+    def test_a_fork_and_a_copy_made_again_with_their_id_are_returned_as_they_are(
+        self, store: Store, begun: Session
+    ) -> None:
+        fork = store.fork_session(begun.id, title="fork", id=missing())
+        copy = store.copy_session(begun.id, source="tool", source_id="1", id=missing())
+        store.append(begun.id, users("c"))
+        store.append(fork.id, users("d"))
+        with nothing_changes(store):
+            assert store.fork_session(begun.id, title="fork", id=fork.id).revision == 2
+            assert store.copy_session(begun.id, source="tool", source_id="1", id=str(copy.id)).id == copy.id
+            others: list[Callable[[], Session]] = [
+                lambda: store.fork_session(begun.id, id=fork.id),
+                lambda: store.fork_session(begun.id, title="fork", checkpoint_id=active(begun).id, id=fork.id),
+                lambda: store.fork_session(fork.id, title="fork", id=fork.id),
+                lambda: store.fork_session(begun.id, id=begun.id),
+                lambda: store.copy_session(begun.id, id=copy.id),
+                lambda: store.copy_session(begun.id, source="tool", source_id="1", title="x", id=copy.id),
+                lambda: store.create_session("fork", id=fork.id),
+            ]
+            for another in others:
+                with pytest.raises(ConflictError):
+                    another()
+
     def test_the_id_of_a_root_must_be_free(self, store: Store, begun: Session) -> None:
         for taken in (active(begun).id, store.append(begun.id, [], id=missing()).id):
             with nothing_changes(store), pytest.raises(ConflictError):
