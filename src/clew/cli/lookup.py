@@ -77,14 +77,11 @@ def find_session(store: Store, wanted: Wanted) -> Found:
 
 
 def find_damaged_session(store: Store, wanted: Wanted) -> Found:
-    """The same, where the messages of the active checkpoint may be damaged: what comes next does not need them."""
+    """The same, where the session or its active checkpoint may be damaged: what comes next needs neither whole."""
     try:
         return find_session(store, wanted)
     except CorruptStateError:
-        found = _found_in_list(store, wanted)
-        if isinstance(found.session, SessionSummary) and found.session.damage is not None:
-            raise
-        return found
+        return _found_in_list(store, wanted)
 
 
 def found_from(store: Store, session: Session) -> Found:
