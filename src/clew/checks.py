@@ -48,10 +48,13 @@ def optional_cwd(value: Any) -> str | None:
 
 
 def path(value: Any) -> str:
-    """A path of the file system."""
-    return checked_text(
+    """A path of the file system, and nothing else that stands for a store."""
+    found = checked_text(
         "path", os.fspath(value) if isinstance(value, os.PathLike) else value, limits.MAX_CWD_CHARS, "MAX_CWD_CHARS"
     )
+    if found == ":memory:" or "://" in found:
+        raise InvalidRequestError(f"path must be that of a file, not {shown(found)}")
+    return found
 
 
 def optional_source(value: Any, name: str = "source") -> str | None:
@@ -103,7 +106,12 @@ def place(value: Any, name: str = "checkpoint_id") -> Place:
     """A checkpoint of a session: ACTIVE, a label, or an id."""
     if isinstance(value, Label):
         return Label(label(value.name, name))
-    return ACTIVE if value is ACTIVE else to_id(value, name)
+    try:
+        return ACTIVE if value is ACTIVE else to_id(value, name)
+    except InvalidRequestError as error:
+        if not isinstance(value, str):
+            raise
+        raise InvalidRequestError(f"{error.message}; a label is given as Label({shown(value)})") from None
 
 
 def optional_place(value: Any, name: str) -> Place | None:

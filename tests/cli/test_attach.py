@@ -76,7 +76,14 @@ class TestAttach:
 
     def test_they_wait_for_a_label_that_comes_later(self, command, session, report):
         (line,) = command.lines("attach", session, report, "--label", "later")
-        assert line == 'Attached report.pdf (256 bytes, application/pdf) to the label "later"'
+        told = 'Attached report.pdf (256 bytes, application/pdf) to the label "later"'
+        assert line == f"{told}, which no checkpoint has yet: there it waits"
+        assert command.lines("attachments", session, "--label", "later")[1:] == [
+            "These wait for the label, which no checkpoint has yet:",
+            "256 bytes  application/pdf  report.pdf",
+        ]
+        shown = command.json("attachments", session, "--label", "later")
+        assert (shown["checkpoint_id"], shown["attachments"][0]["name"]) == (None, "report.pdf")
         command.output("append", session, "--label", "later", input="x")
         assert list(attached(command, session)) == ["report.pdf"]
 

@@ -367,3 +367,26 @@ class TestTheLogThatReadingLeaves:
         assert names_beside(path) == ["store.db", "store.db-lock"]
         with clew.migrations(path) as schema:
             assert schema.status().current == current
+
+
+@pytest.mark.parametrize("path", [":memory:", "sqlite:///copy.db", "https://host/copy"])
+def test_what_stands_for_a_store_and_is_no_path_is_refused(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with clew.open(":memory:") as store, pytest.raises(clew.InvalidRequestError, match="path must be that of a file"):
+        store.backup(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_of_a_backup_takes_the_place_of_a_store_whose_files_were_moved_away(path: Path, copy: Path) -> None:
+    with clew.open(path) as store:
+        fill(store)
+        store.backup(copy)
+        before = contents(store)
+        store.create_session("later")
+    path.rename(path.with_name("broken.db"))
+    with clew.open(copy) as backup:
+        backup.backup(path)
+    with clew.open(path) as store:
+        assert contents(store) == before

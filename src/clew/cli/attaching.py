@@ -73,12 +73,14 @@ def attach_command(
             label=where.label,
             on_conflict="replace" if replace else "error",
         )
+        waits = where.label is not None and where.label in store.list_waiting(where.session_id)
         backend = store.backend_info()
     infos = [_info(name, item) for name, item in items.items()]
     if app.json:
         write_json(_attached(where, infos, backend))
     else:
-        write_lines(f"Attached {_told(info)} to {where}" for info in infos)
+        ending = ", which no checkpoint has yet: there it waits" if waits else ""
+        write_lines(f"Attached {_told(info)} to {where}{ending}" for info in infos)
 
 
 @click.command("attachments")
@@ -180,26 +182,46 @@ def _write(app: App, session: Wanted, place: Place | None, name: str, output: st
         write_lines([f"Wrote {_told(info)} into {one_line(output)}"])
 
 
+class Shown(NamedTuple):
+    """Attachments of a checkpoint, or where that is None of a label that nothing has yet."""
+
+    session_id: UUID
+    checkpoint_id: UUID | None
+    infos: list[AttachmentInfo]
+
+
 def _list(app: App, session: Wanted, place: Place | None, name: str | None) -> None:
     with app.open() as store:
-        id, checkpoint = _existing(store, session, place)
-        infos = _listed(store, checkpoint, name)
+        shown = _waiting(store, session, place, name) or _present(store, session, place, name)
         backend = store.backend_info()
     if app.json:
-        form = {"session_id": str(id), "checkpoint_id": str(checkpoint)}
-        attachments = [wire.attachment_info(info) for info in infos]
+        checkpoint = None if shown.checkpoint_id is None else str(shown.checkpoint_id)
+        form = {"session_id": str(shown.session_id), "checkpoint_id": checkpoint}
+        attachments = [wire.attachment_info(info) for info in shown.infos]
         write_json({"backend": wire.backend_info(backend), **form, "attachments": attachments})
     else:
-        write_lines([backend_line(backend), *_lines(infos)])
+        heading = [] if shown.checkpoint_id else ["These wait for the label, which no checkpoint has yet:"]
+        write_lines([backend_line(backend), *heading, *_lines(shown.infos)])
 
 
-def _listed(store: clew.Store, checkpoint: UUID, name: str | None) -> list[AttachmentInfo]:
+def _waiting(store: clew.Store, session: Wanted, place: Place | None, name: str | None) -> Shown | None:
+    """What waits for a label; None where it is not about that."""
+    if not isinstance(place, clew.Label):
+        return None
+    id = lookup.session_id(store, session)
+    infos = [info for info in store.list_waiting(id).get(place.name, []) if name is None or info.name == name]
+    return Shown(id, None, infos) if infos else None
+
+
+def _present(store: clew.Store, session: Wanted, place: Place | None, name: str | None) -> Shown:
+    """The attachments of a checkpoint, or the one that has the name."""
+    id, checkpoint = _existing(store, session, place)
     if name is None:
-        return store.list_attachments(checkpoint)
+        return Shown(id, checkpoint, store.list_attachments(checkpoint))
     named = [info for info in store.list_attachments(checkpoint, prefix=name) if info.name == name]
     if not named:
         raise attachment_not_found(name, checkpoint)
-    return named
+    return Shown(id, checkpoint, named)
 
 
 def _attached(where: Where, infos: list[AttachmentInfo], backend: clew.BackendInfo) -> dict[str, object]:
