@@ -1,5 +1,6 @@
 """Each test has a store and a home directory of its own."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     return Command(tmp_path / "agent.db")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and every process under it would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

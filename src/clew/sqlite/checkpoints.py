@@ -9,13 +9,13 @@ import msgspec
 
 from clew.backend import NewCheckpoint, StalePrefixError, checkpoint_not_found, id_taken, label_taken
 from clew.errors import CorruptStateError
-from clew.hashing import EMPTY_CHAIN, extend_chain
+from clew.hashing import EMPTY_CHAIN, extend_chain, row_seal
 from clew.model import KEEP, Checkpoint, State, StoredState
 from clew.sqlite import rows
 from clew.sqlite.attachments import Cuts, attach_to_new
 from clew.sqlite.content import Content, read_content, store_json
 from clew.sqlite.heads import Head, Node, check_if_active, find_node, label_holder, labelled, move_tip, read_head
-from clew.sqlite.queries import Row, execute, fetch_one
+from clew.sqlite.queries import Row, execute_values, fetch_one
 from clew.sqlite.rows import CheckpointRow
 from clew.sqlite.timelines import EMPTY, Point, beginning, common_prefix, extend, read, read_slice
 from clew.times import from_micros
@@ -74,7 +74,7 @@ def new_row(
     fingerprint: bytes | None,
 ) -> CheckpointRow:
     """The next checkpoint of a session, not written yet."""
-    return CheckpointRow(
+    sealed = (
         head.id.bytes,
         head.tip.next_seq,
         id.bytes,
@@ -88,9 +88,8 @@ def new_row(
         None,
         fingerprint,
         0,
-        None if metadata is None else metadata.key,
-        0,
-    ).sealed()
+    )
+    return CheckpointRow(*sealed, None if metadata is None else metadata.key, row_seal(sealed))
 
 
 def insert_checkpoint(
@@ -110,10 +109,31 @@ def insert_checkpoint(
 
 def insert_row(connection: apsw.Connection, session: int, row: CheckpointRow, parent: int | None) -> None:
     """Write the row of a checkpoint; `parent` is the seq of its parent."""
-    values = row._asdict()
-    values["session"], values["parent"] = session, parent
-    values["label"] = None if row.label is None else row.label.decode()
-    execute(connection, "insert_checkpoint", values)
+    (
+        _,
+        seq,
+        id,
+        _,
+        timeline,
+        length,
+        chain,
+        _,
+        label,
+        created_at,
+        updated_at,
+        fingerprint,
+        attached,
+        metadata,
+        seal,
+    ) = row
+    execute_values(
+        connection,
+        "insert_checkpoint",
+        (
+            session, seq, id, parent, timeline, length, chain, metadata, None if label is None else label.decode(),
+            created_at, updated_at, fingerprint, attached, seal,
+        ),
+    )  # fmt: skip
 
 
 def load_checkpoint(connection: apsw.Connection, checkpoint_id: UUID, deferred: Deferred | None = None) -> Checkpoint:

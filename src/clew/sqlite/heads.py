@@ -17,7 +17,7 @@ from clew.errors import CorruptStateError
 from clew.hashing import row_seal
 from clew.model import ACTIVE, Label
 from clew.sqlite.content import Content
-from clew.sqlite.queries import Row, execute, fetch_one
+from clew.sqlite.queries import Row, execute_values, fetch_one
 from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow, session_damaged
 from clew.sqlite.timelines import Owner, Point
 
@@ -120,10 +120,9 @@ def label_holder(connection: apsw.Connection, head: Head, label: str) -> UUID | 
 def move_tip(connection: apsw.Connection, head: Head, tip: Tip, now: int) -> Head:
     """Write what has changed: one revision more, and `updated_at` moved to `now` unless that would be back."""
     tip = msgspec.structs.replace(tip, revision=tip.revision + 1, updated_at=max(now, tip.updated_at))
-    values = msgspec.structs.asdict(tip)
-    values["tip_seal"] = row_seal((head.id.bytes, head.owner.family, *values.values()))
-    values["session"] = head.owner.session
-    execute(connection, "set_tip", values)
+    values = msgspec.structs.astuple(tip)
+    seal = row_seal((head.id.bytes, head.owner.family, *values))
+    execute_values(connection, "set_tip", (*values, seal, head.owner.session))
     return msgspec.structs.replace(head, tip=tip)
 
 

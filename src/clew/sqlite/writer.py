@@ -20,7 +20,7 @@ class Writer:
         """A connection to the file at `path`, or to a database in memory where that is None."""
         self._path = path
         self._durable: bool | None = None
-        self._schema: int | None = None
+        self._schema: object = None
         self._turnstile = None if path is None else Turnstile(path)
         if path is None:
             self._connection = connections.open_memory()
@@ -108,7 +108,7 @@ class Writer:
 
     def _check_schema(self, path: str) -> None:
         """UnavailableError where another process has made the schema a newer one, whose rows this clew cannot write."""
-        schema = connections.pragma(self._connection, "schema_version")
+        ((schema,),) = self._connection.execute("PRAGMA schema_version").fetchall()
         if schema != self._schema:
             migrations.check_not_newer(self._connection, path)
             self._schema = schema
