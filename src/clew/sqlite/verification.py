@@ -38,7 +38,9 @@ def verify(read: Read, report: Report | None) -> Iterator[Finding]:
         if isinstance(listed, Finding):
             yield listed
         else:
-            families.update(dict(listed))
+            families.update({family: sessions for family, sessions in listed if isinstance(family, int)})
+            if not all(isinstance(family, int) for family, _ in listed):
+                yield Finding(kind="family", message="a row belongs to no family")
     done, total = 0, families.total()
     for family, sessions in sorted(families.items()):
         found = _or_finding(read, lambda connection: FamilyCheck(connection, family).run())  # noqa: B023 - run at once
