@@ -372,3 +372,19 @@ def test_a_common_ancestor_is_not_told_from_damaged_rows(damaged: Damaged) -> No
     damaged.tamper("UPDATE checkpoint SET parent = 1 WHERE session = 1 AND seq = 3")
     with clew.open(damaged.path) as store, pytest.raises(clew.CorruptStateError):
         store.diff(left.id, right.id)
+
+
+def test_a_statement_that_an_error_holds_open_keeps_no_log_from_being_emptied(damaged: Damaged) -> None:
+    held: list[object] = []
+
+    def break_off(connection: apsw.Connection) -> None:
+        rows = iter(connection.execute("SELECT id FROM session"))
+        held.append((rows, next(rows)))
+        raise clew.CorruptStateError("half-way")
+
+    with clew.open(damaged.path, busy_timeout=0.5) as store:
+        with pytest.raises(clew.CorruptStateError, match="half-way"):
+            store._backend._engine.read(break_off, timeout=5)  # type: ignore[attr-defined]
+        store.purge_session(damaged.other)
+        assert held
+        assert [session.title for session in store.list_sessions()] == ["hurt"]

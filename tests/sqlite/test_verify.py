@@ -222,3 +222,22 @@ def test_findings_come_as_they_are_found(damaged: Store) -> None:
         assert told == []
         list(found)
     assert told[-1] == clew.Progress(done=3, total=3, unit="sessions")
+
+
+def test_a_row_that_an_index_has_lost_is_found(damaged: Store) -> None:
+    """The row goes with the index and comes back without it. Nothing but SQLite's own check can tell."""
+    with_index = apsw.Connection(str(damaged.path))
+    with_index.execute("PRAGMA foreign_keys = OFF").fetchall()
+    (row,) = with_index.execute("SELECT * FROM content WHERE key = 1").fetchall()
+    with_index.execute("DELETE FROM content WHERE key = 1")
+    found = "FROM sqlite_schema WHERE name = 'content_hash'"
+    ((schema),) = with_index.execute(f"SELECT type, name, tbl_name, rootpage, sql {found}").fetchall()
+    with_index.execute("PRAGMA writable_schema = ON").fetchall()
+    with_index.execute(f"DELETE {found}")
+    with_index.close()
+    without = apsw.Connection(str(damaged.path))
+    without.execute("INSERT INTO content VALUES (?, ?, ?, ?, ?)", row)
+    without.execute("PRAGMA writable_schema = ON").fetchall()
+    without.execute("INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES (?, ?, ?, ?, ?)", schema)
+    without.close()
+    assert "file" in {finding.kind for finding in damaged.findings()}

@@ -18,6 +18,9 @@ from clew.sqlite.queries import Row, fetch_all
 
 T = TypeVar("T")
 
+_FAMILIES = ("session_families", "timeline_families", "content_families")
+"""Queries for families by what they have: one may be readable where another is not."""
+
 
 class Read(Protocol):
     """Runs work in a read transaction, and raises clew's errors."""
@@ -29,18 +32,14 @@ def verify(read: Read, report: Report | None) -> Iterator[Finding]:
     """Everything that is wrong, as it is found."""
     yield from _of_file(read)
     families: Counter[int] = Counter()
-    for name in (
-        "session_families",
-        "timeline_families",
-        "content_families",
-    ):  # each may be readable where others are not
+    for name in _FAMILIES:
         listed = _or_finding(read, lambda connection: fetch_all(connection, name, {}))  # noqa: B023 - run at once
         if isinstance(listed, Finding):
             yield listed
-        else:
-            families.update({family: sessions for family, sessions in listed if isinstance(family, int)})
-            if not all(isinstance(family, int) for family, _ in listed):
-                yield Finding(kind="family", message="a row belongs to no family")
+            continue
+        families.update({family: sessions for family, sessions in listed if isinstance(family, int)})
+        if not all(isinstance(family, int) for family, _ in listed):
+            yield Finding(kind="family", message="a row belongs to no family")
     done, total = 0, families.total()
     for family, sessions in sorted(families.items()):
         found = _or_finding(read, lambda connection: FamilyCheck(connection, family).run())  # noqa: B023 - run at once
