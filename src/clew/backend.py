@@ -62,7 +62,10 @@ Report = Callable[[Progress], None]
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A session to create together with its root checkpoint."""
+    """A session to create together with its root checkpoint.
+
+    `forked_from` is for a fork that another store has, where the checkpoint that it began as is not here.
+    """
 
     id: UUID
     checkpoint_id: UUID
@@ -75,6 +78,7 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     source_id: str | None
     parent_session_id: UUID | None
+    forked_from: UUID | None = None
     created_at: int | None
     now: int
     fingerprint: bytes | None
@@ -136,12 +140,16 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewFork(msgspec.Struct, frozen=True, kw_only=True):
-    """A session to begin at a state of another session; `title` None takes over the other's."""
+    """A session to begin at a state of another session; `title` None takes over the other's.
+
+    `created_at` None is `now`.
+    """
 
     id: UUID
     checkpoint_id: UUID
     source_checkpoint: Place
     title: str | None
+    created_at: int | None = None
     now: int
     fingerprint: bytes | None = None
 

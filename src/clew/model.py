@@ -206,8 +206,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A checkpoint without its messages.
 
-    `metadata` (the state's) and `attachments` (by name) are there where a list was asked for them. `damage` says what
-    of the row cannot be trusted; the list goes on, while `get_checkpoint` raises CorruptStateError.
+    `chain` is the chained hash of its messages (32 hexadecimal digits): the same for the same messages in the same
+    order, in every store. `metadata` (the state's) and `attachments` (by name) are there where a list was asked for
+    them. `damage` says what of the row cannot be trusted; the list goes on, while `get_checkpoint` raises
+    CorruptStateError.
     """
 
     id: UUID
@@ -215,6 +217,7 @@ class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: UUID | None = None
     label: str | None = None
     message_count: int
+    chain: str = ""
     created_at: datetime
     updated_at: datetime
     metadata: Any = None

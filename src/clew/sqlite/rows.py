@@ -230,6 +230,7 @@ def checkpoint_summary(row: CheckpointRow, metadata: bytes | None = None) -> Che
         parent_id=optional_id(_whole_id(row.parent_id)),
         label=None if row.label is None else row.label.decode(errors="replace"),
         message_count=_counted(row.length),
+        chain=_hexadecimal(row.chain),
         created_at=from_micros(_in_range(row.created_at)),
         updated_at=from_micros(_in_range(row.created_at if row.updated_at is None else row.updated_at)),
         metadata=value,
@@ -269,6 +270,10 @@ def _in_range(micros: Any) -> int:
 
 def _counted(number: Any) -> int:
     return number if isinstance(number, int) else 0
+
+
+def _hexadecimal(stored: Any) -> str:
+    return stored.hex() if isinstance(stored, bytes) else ""
 
 
 def _optional_text(stored: bytes | None) -> str | None:

@@ -89,7 +89,7 @@ def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, de
         point=node.point,
         metadata=node.metadata,
         label=None,
-        created_at=new.now,
+        created_at=head.tip.updated_at,
         fingerprint=None,
     )
     insert_checkpoint(connection, head, row, None, has_news=node.point.length > 0)
@@ -264,6 +264,7 @@ def _begin_family(connection: apsw.Connection, new: NewSession) -> Head:
         source=_utf8(new.source),
         source_id=_utf8(new.source_id),
         parent_session_id=rows.id_bytes(new.parent_session_id),
+        forked_from=rows.id_bytes(new.forked_from),
         created_at=created_at,
         fingerprint=new.fingerprint,
     )
@@ -281,7 +282,11 @@ def _insert_alike(
     connection: apsw.Connection, stored: SessionRow, new: NewFork | NewCopy, *, forked_from: bytes | None = None
 ) -> Head:
     """Insert a session without checkpoints that is of another's family and takes over what a user set of it."""
-    source, source_id = (new.source, new.source_id) if isinstance(new, NewCopy) else (None, None)
+    source, source_id, created_at = None, None, new.now
+    if isinstance(new, NewCopy):
+        source, source_id = new.source, new.source_id
+    elif new.created_at is not None:
+        created_at = new.created_at
     row = _unsealed(
         id=new.id.bytes,
         family=stored.family,
@@ -294,7 +299,7 @@ def _insert_alike(
         forked_from=forked_from,
         metadata=stored.metadata,
         metadata_hash=stored.metadata_hash,
-        created_at=new.now,
+        created_at=created_at,
         fingerprint=new.fingerprint,
     )
     return _insert(connection, row._replace(seal=row.new_seal()))

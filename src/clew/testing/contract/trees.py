@@ -57,6 +57,19 @@ ODD_KEYS = [
 class TreeContract(Contract):
     """Parents, children and branches are those that were written; a list in any order is whole and repeats nothing."""
 
+    # -- what a summary says
+
+    def test_checkpoints_of_the_same_messages_have_the_same_chain(self, store: Store) -> None:
+        session = store.create_session("", messages=users("ab"))
+        store.append(session.id, users("c"), metadata={"k": 1})
+        other = store.create_session("other", messages=users("abc"))
+        store.create_checkpoint(other.id, users("acb"))
+        store.create_checkpoint(other.id, [])
+        chains = [item.chain for item in (*store.list_checkpoints(session.id), *store.list_checkpoints(other.id))]
+        assert chains[1] == chains[2]
+        assert len(set(chains)) == 4
+        assert chains[-1] == "0" * 32
+
     # -- children, ancestry, branches
 
     def test_children_are_the_checkpoints_written_upon_one_oldest_first(self, store: Store) -> None:
