@@ -108,7 +108,7 @@ class TestSharing:
     def test_two_bodies_with_one_hash_are_both_kept(
         self, path: Path, monkeypatch: pytest.MonkeyPatch, query: Query
     ) -> None:
-        for module in ("clew.sqlite.content", "clew.sqlite.timelines", "clew.hashing"):
+        for module in ("clew.relational.content", "clew.relational.timelines", "clew.hashing"):
             monkeypatch.setattr(f"{module}.content_hash", lambda _: bytes(16))
         with clew.open(path) as store:
             session = store.create_session("one", messages=[{"n": 1}, {"n": 2}, {"n": 1}])

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 import clew
-from clew.sqlite import purge
+from clew.sqlite import wal
 
 MARKER = "purge-me-" * 300
 
@@ -40,13 +40,13 @@ def files_with_the_marker(path: Path) -> list[str]:
 def tries(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What came of each try to empty the log."""
     outcomes: list[bool] = []
-    empty_wal = purge.empty_wal
+    empty_wal = wal.empty_wal
 
     def told(connection: apsw.Connection) -> bool:
         outcomes.append(empty_wal(connection))
         return outcomes[-1]
 
-    monkeypatch.setattr(purge, "empty_wal", told)
+    monkeypatch.setattr(wal, "empty_wal", told)
     return outcomes
 
 
@@ -102,7 +102,7 @@ class TestPruning:
 
         with clew.open(path) as store:
             gone = doomed(store, 1)
-            monkeypatch.setattr(purge, "empty_wal", fail)
+            monkeypatch.setattr(wal, "empty_wal", fail)
             done = store.apply_prune(store.plan_prune(keep_last=0))
             assert (set(done.sessions), done.log_held) == (gone, True)
 
@@ -125,7 +125,7 @@ def write_while_waiting_for_a_reader(
     """Begin `act`, write into another session as soon as it waits for the log, let go of the log: what ended first."""
     other = store.create_session("other")
     waits, ended = threading.Event(), list[str]()
-    empty_wal = purge.empty_wal
+    empty_wal = wal.empty_wal
 
     def told(connection: apsw.Connection) -> bool:
         waits.set()
@@ -135,7 +135,7 @@ def write_while_waiting_for_a_reader(
         act()
         ended.append("waited")
 
-    monkeypatch.setattr(purge, "empty_wal", told)
+    monkeypatch.setattr(wal, "empty_wal", told)
     with ThreadPoolExecutor(1) as threads:
         with reading(path):
             waiting = threads.submit(run)
@@ -168,7 +168,7 @@ def test_a_log_that_stays_out_of_turn_is_told_after_a_purge(path: Path, monkeypa
 
     with clew.open(path) as store:
         (gone,) = doomed(store, 1)
-        monkeypatch.setattr(purge, "empty_wal", out_of_turn)
+        monkeypatch.setattr(wal, "empty_wal", out_of_turn)
         with pytest.raises(clew.UnavailableError, match=r"is purged, but .* another process"):
             store.purge_session(gone)
         assert store.list_sessions().items == []

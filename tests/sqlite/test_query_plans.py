@@ -84,6 +84,6 @@ def test_a_query_given_twice_is_refused() -> None:
 def test_every_query_is_used() -> None:
     from importlib import resources
 
-    folder = resources.files("clew.sqlite")
-    code = "".join(file.read_text() for file in folder.iterdir() if file.name.endswith(".py"))
+    folders = [resources.files("clew.relational"), resources.files("clew.sqlite")]
+    code = "".join(file.read_text() for folder in folders for file in folder.iterdir() if file.name.endswith(".py"))
     assert [name for name in SQL if f'"{name}"' not in code] == []

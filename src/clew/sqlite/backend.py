@@ -2,65 +2,31 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeVar
 from uuid import UUID
 
 import apsw
 
-from clew.backend import (
-    Backend,
-    CheckpointQuery,
-    CheckpointSearch,
-    Children,
-    Durability,
-    NewAttachments,
-    NewCheckpoint,
-    NewCopy,
-    NewFork,
-    NewSession,
-    Place,
-    Report,
-    SessionChanges,
-    SessionQuery,
-)
+from clew.backend import Durability, Report
 from clew.errors import CorruptStateError, InvalidRequestError, UnavailableError
-from clew.model import (
-    Attachment,
-    AttachmentInfo,
-    BackendInfo,
-    Checkpoint,
-    CheckpointSummary,
-    MigrationStatus,
-    Page,
-    Session,
-    SessionSummary,
-    State,
-)
+from clew.model import BackendInfo, MigrationStatus
+from clew.relational import purge, verification
+from clew.relational.backend import RelationalBackend, Work
 from clew.reports import Backup, Compaction, Finding, Progress
-from clew.sqlite import (
-    attachments,
-    backups,
-    checkpoints,
-    compaction,
-    migrations,
-    purge,
-    registry,
-    sessions,
-    trees,
-    verification,
-)
+from clew.sqlite import backups, compaction, integrity, migrations, registry, wal
 from clew.sqlite.connections import create_private_file
 from clew.sqlite.engine import Engine
 from clew.sqlite.errors import closed, reading_rows, translating
-from clew.sqlite.group_commit import Work
+from clew.sqlite.group_commit import Work as FileWork
+from clew.sqlite.transaction import SQLiteTransaction
 
 T = TypeVar("T")
 
 _WAL_RETRY_SECONDS = 0.02
 
 
-class SQLiteBackend(Backend):
+class SQLiteBackend(RelationalBackend):
     """A store in one SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, engine: Engine, *, durability: Durability, busy_timeout: float, read_only: bool) -> None:
@@ -70,28 +36,8 @@ class SQLiteBackend(Backend):
         self._read_only = read_only
         self._closed = False
 
-    def create_session(self, new: NewSession, *, ensure: bool = False) -> Session:
-        return self._write(
-            lambda connection: sessions.create_session(connection, new, ensure=ensure, deferred=self._deferred)
-        )
-
-    def get_session(self, session_id: UUID) -> Session:
-        return self._read(lambda connection: sessions.load_session(connection, session_id))
-
-    def find_session(self, source: str, source_id: str) -> Session:
-        def find(connection: apsw.Connection) -> Session:
-            return sessions.load_session(connection, sessions.find_session_id(connection, source, source_id))
-
-        return self._read(find)
-
-    def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
-        return self._read(lambda connection: sessions.list_sessions(connection, query))
-
-    def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
-        return self._write(lambda connection: sessions.update_session(connection, session_id, changes, self._deferred))
-
     def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
-        is_whole = self._write(lambda connection: purge.purge_session(connection, session_id, if_revision))
+        is_whole = self._write(lambda db: purge.purge_session(db, session_id, if_revision))
         if erase:
             self._empty_wal(f"session {session_id} is purged")
         return is_whole
@@ -103,90 +49,13 @@ class SQLiteBackend(Backend):
         except (apsw.Error, UnavailableError):
             return False
 
-    def fork_session(self, session_id: UUID, new: NewFork) -> Session:
-        return self._write(lambda connection: sessions.fork_session(connection, session_id, new, self._deferred))
-
-    def copy_session(self, session_id: UUID, new: NewCopy) -> Session:
-        return self._write(lambda connection: sessions.copy_session(connection, session_id, new, self._deferred))
-
-    def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
-        cuts = attachments.cut_all(new.attachments)
-        return self._write(
-            lambda connection: checkpoints.write_checkpoint(connection, session_id, new, cuts, self._deferred)
-        )
-
-    def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
-        return self._read(lambda connection: checkpoints.load_checkpoint(connection, checkpoint_id), checkpoint_id)
-
-    def find_checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
-        return self._read(lambda connection: checkpoints.load_labelled(connection, session_id, label))
-
-    def list_checkpoints(self, query: CheckpointQuery) -> Page[CheckpointSummary]:
-        return self._read(lambda connection: trees.list_checkpoints(connection, query))
-
-    def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
-        return self._read(lambda connection: trees.find_checkpoints(connection, search))
-
-    def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
-        return self._read(lambda connection: trees.list_children(connection, checkpoint_id), checkpoint_id)
-
-    def list_ancestry(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
-        return self._read(lambda connection: trees.list_ancestry(connection, checkpoint_id), checkpoint_id)
-
-    def list_branches(self, session_id: UUID) -> list[CheckpointSummary]:
-        return self._read(lambda connection: trees.list_branches(connection, session_id))
-
-    def set_label(self, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> CheckpointSummary:
-        return self._write(lambda connection: trees.set_label(connection, checkpoint_id, label, now, move=move))
-
-    def delete_checkpoints(
-        self, session_id: UUID, ids: Sequence[UUID], children: Children, now: int, if_revision: int | None = None
-    ) -> Session:
-        return self._write(
-            lambda connection: trees.delete_checkpoints(
-                connection, session_id, ids, children, now, if_revision, self._deferred
-            )
-        )
-
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        return self._read(
-            lambda connection: checkpoints.load_slice(connection, checkpoint_id, start, stop), checkpoint_id
-        )
-
-    def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
-        return self._read(lambda connection: trees.list_descent(connection, checkpoint_id), checkpoint_id)
-
-    def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
-        return self._write(
-            lambda connection: sessions.set_active_checkpoint(connection, session_id, place, now, self._deferred)
-        )
-
-    def attach(self, session_id: UUID, new: NewAttachments) -> None:
-        cuts = attachments.cut_all(new.items)
-        self._write(lambda connection: attachments.attach(connection, session_id, new, cuts))
-
-    def detach(self, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
-        self._write(lambda connection: attachments.detach(connection, session_id, place, names, now))
-
-    def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
-        return self._read(lambda connection: attachments.list_waiting(connection, session_id))
-
-    def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
-        return self._read(lambda connection: attachments.load_attachments(connection, checkpoint_ids, prefix))
-
-    def list_attachments(self, checkpoint_id: UUID, prefix: str) -> list[AttachmentInfo]:
-        return self._read(
-            lambda connection: attachments.list_attachments(connection, checkpoint_id, prefix), checkpoint_id
-        )
-
-    def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
-        return self._read(
-            lambda connection: attachments.load_slice(connection, checkpoint_id, name, start, stop), checkpoint_id
-        )
-
     def verify(self, report: Report | None) -> Iterator[Finding]:
         self._check_open()
-        return verification.verify(self._read, report)
+        return verification.verify(
+            self._read,
+            (lambda: self._read_file(integrity.pages), lambda: self._read_file(integrity.foreign_keys)),
+            report,
+        )
 
     def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
         self._check_open()
@@ -211,21 +80,21 @@ class SQLiteBackend(Backend):
     def compact(self, report: Report | None) -> Compaction:
         self._check_writable()
         before = self._size()
-        families = self._read(compaction.families)
+        families = self._read(purge.families)
         damaged = 0
         for done, family in enumerate(families, 1):
-            damaged += not self._write(lambda connection: purge.collect_family(connection, family))  # noqa: B023
+            damaged += not self._write(lambda db: purge.collect_family(db, family))  # noqa: B023
             if report is not None:
                 report(Progress(done=done, total=len(families), unit="families"))
         with translating():
             self._engine.alone(compaction.vacuum, timeout=self._timeout, in_turn=True)
         self._empty_wal("the store is compact")
         if damaged:
-            raise compaction.damaged_families(damaged)
+            raise purge.damaged_families(damaged)
         return Compaction(bytes_before=before, bytes_after=self._size())
 
     def _size(self) -> int:
-        return self._read(lambda connection: compaction.size(connection, self._engine.path))
+        return self._read_file(lambda connection: compaction.size(connection, self._engine.path))
 
     def info(self) -> BackendInfo:
         self._check_open()
@@ -242,25 +111,31 @@ class SQLiteBackend(Backend):
         done: list[int] = []
         path = self._engine.path or ":memory:"
         while (
-            version := self._write(lambda connection: migrations.apply_next(connection, path), solo=True)
+            version := self._write_file(lambda connection: migrations.apply_next(connection, path), solo=True)
         ) is not None:
             done.append(version)
         return done
 
     def migration_status(self) -> MigrationStatus:
         """What has been applied to the file and what has not."""
-        return self._read(migrations.status)
+        return self._read_file(migrations.status)
 
     def roll_back(self, *, discard: bool) -> int | None:
         """Undo the newest migration and return its version, None where none is applied."""
-        return self._write(lambda connection: migrations.roll_back_last(connection, discard=discard), solo=True)
+        return self._write_file(lambda connection: migrations.roll_back_last(connection, discard=discard), solo=True)
 
     def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
+        return self._read_file(lambda connection: work(SQLiteTransaction(connection)), checkpoint_id)
+
+    def _write(self, work: Work[T], *, written: Work[T | None] | None = None, repeatable: bool = False) -> T:
+        return self._write_file(lambda connection: work(SQLiteTransaction(connection)))
+
+    def _read_file(self, work: FileWork[T], checkpoint_id: UUID | None = None) -> T:
         self._check_open()
         with reading_rows(checkpoint_id):
             return self._engine.read(work, timeout=self._timeout)
 
-    def _write(self, work: Work[T], *, solo: bool = False) -> T:
+    def _write_file(self, work: FileWork[T], *, solo: bool = False) -> T:
         self._check_writable()
         with reading_rows():
             return self._engine.write(work, timeout=self._timeout, durable=self._durable, solo=solo)
@@ -274,25 +149,20 @@ class SQLiteBackend(Backend):
         if self._read_only:
             raise InvalidRequestError("the store was opened read-only")
 
-    def _deferred(self, checkpoint_id: UUID) -> State:
-        return State.deferred(
-            lambda: self._read(lambda connection: checkpoints.load_state(connection, checkpoint_id), checkpoint_id)
-        )
-
     def _empty_wal(self, what: str) -> None:
         try:
             emptied = self._wal_is_emptied()
         except (apsw.Error, UnavailableError) as error:  # the change before it is committed all the same: say so
-            raise purge.wal_not_emptied(what, error) from error
+            raise wal.wal_not_emptied(what, error) from error
         if not emptied:
-            raise purge.wal_still_held(what)
+            raise wal.wal_still_held(what)
 
     def _wal_is_emptied(self) -> bool:
         """Whether the log could be emptied within the time limit; between two tries others write."""
         if self._engine.path is None:
             return True
         deadline = time.monotonic() + self._timeout
-        while not self._engine.alone(purge.empty_wal, timeout=_until(deadline), in_turn=True):
+        while not self._engine.alone(wal.empty_wal, timeout=_until(deadline), in_turn=True):
             if _until(deadline) == 0:
                 return False
             time.sleep(_WAL_RETRY_SECONDS)

@@ -11,7 +11,7 @@ from clew.errors import InvalidRequestError, UnavailableError
 from clew.reports import Progress
 from clew.sqlite import registry
 from clew.sqlite.connections import create_private_file, pragma, remove_empty_log
-from clew.sqlite.queries import fetch_all
+from clew.sqlite.transaction import SQLiteTransaction
 
 _PAGES_A_STEP = 1_024
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -45,7 +45,7 @@ def copy_pages(source: apsw.Connection, path: str, report: Report | None) -> int
 
     The transaction keeps the moment: SQLite begins a copy anew where it sees that the source has changed.
     """
-    ((sessions,),) = fetch_all(source, "count_sessions_kept", {"active": True, "deleted": True})
+    ((sessions,),) = SQLiteTransaction(source).fetch_all("count_sessions_kept", {"active": True, "deleted": True})
     create_private_file(path)
     target = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     try:

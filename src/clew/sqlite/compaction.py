@@ -4,14 +4,7 @@ import os
 
 import apsw
 
-from clew.errors import CorruptStateError
 from clew.sqlite.connections import pragma
-from clew.sqlite.queries import fetch_all
-
-
-def families(connection: apsw.Connection) -> list[int]:
-    """Every family that has sessions."""
-    return [family for family, _ in fetch_all(connection, "session_families", {})]
 
 
 def vacuum(connection: apsw.Connection) -> None:
@@ -32,11 +25,3 @@ def size(connection: apsw.Connection, path: str | None) -> int:
     if path is None:
         return int(pragma(connection, "page_count")) * int(pragma(connection, "page_size"))
     return sum(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name))
-
-
-def damaged_families(count: int) -> CorruptStateError:
-    """For a store that is compact but for what must not be touched."""
-    return CorruptStateError(
-        f"the store is compact, but in {count:,} of its families something is damaged, so nothing of these was deleted;"
-        " `verify` says what"
-    )

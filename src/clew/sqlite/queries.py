@@ -1,17 +1,12 @@
-"""The statements of ``queries.sql`` by name, and how they are run."""
+"""The statements of ``queries.sql`` by name."""
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 _PARAMETER = re.compile(r"(?<!:):(\w+)")
-MAX_ROWS = 2**63 - 1
-"""The largest LIMIT that SQLite takes."""
-
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -44,7 +39,7 @@ class Query(NamedTuple):
     """
 
     text: str
-    pick: Callable[[dict[str, Any]], tuple[Any, ...]]
+    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
 def numbered(text: str) -> Query:
@@ -57,42 +52,3 @@ def numbered(text: str) -> Query:
 
 
 SQL: Final = {name: numbered(text) for name, text in parse_queries(read_packaged("queries.sql")).items()}
-
-Row = tuple[Any, ...]
-
-
-def fetch_all(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> list[Row]:
-    """Every row of a query."""
-    query = SQL[name]
-    rows: list[Row] = connection.execute(query.text, query.pick(parameters)).fetchall()
-    return rows
-
-
-def fetch_one(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> Row | None:
-    """The first row of a query, None where there is none."""
-    query = SQL[name]
-    row: Row | None = connection.execute(query.text, query.pick(parameters)).fetchone()
-    return row
-
-
-def iterate(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> Iterator[Row]:
-    """The rows of a query, one after the other."""
-    query = SQL[name]
-    rows: Iterator[Row] = connection.execute(query.text, query.pick(parameters))
-    return rows
-
-
-def execute(connection: apsw.Connection, name: str, parameters: dict[str, Any]) -> None:
-    """Run a statement that returns no rows."""
-    query = SQL[name]
-    connection.execute(query.text, query.pick(parameters))
-
-
-def execute_many(connection: apsw.Connection, name: str, rows: Iterable[Row]) -> None:
-    """Run a statement that returns no rows once for each row of values, which are in the order of its parameters."""
-    connection.executemany(SQL[name].text, rows)
-
-
-def execute_values(connection: apsw.Connection, name: str, values: Row) -> None:
-    """Run a statement that returns no rows, with values in the order of its parameters: for those that run often."""
-    connection.execute(SQL[name].text, values)

@@ -20,7 +20,7 @@ UPDATE session SET family = key, metadata = :metadata, seal = :seal WHERE key = 
 -- What a write needs to know of a session, and its active checkpoint as a place to go on from.
 SELECT s.key, s.family, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.tip_seal, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family,
     t.session = s.key AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
 FROM session AS s
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
@@ -36,7 +36,7 @@ SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB),
     s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
     s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
 FROM session AS s
 LEFT JOIN content AS sm ON sm.key = s.metadata
 LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
@@ -82,7 +82,7 @@ SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB),
     s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
     s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
 FROM page
 JOIN session AS s ON s.key = page.key
 LEFT JOIN content AS sm ON sm.key = s.metadata
@@ -140,7 +140,7 @@ WHERE key = :session;
 -- name: checkpoint_in_session
 -- A checkpoint of this session, as a place to go on from.
 SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family,
     t.session = c.session AND NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.timeline = c.timeline AND e.position >= c.length)
 FROM checkpoint AS c
 JOIN session AS s ON s.key = c.session
@@ -164,7 +164,7 @@ SELECT id FROM checkpoint WHERE session = :session AND label = :label;
 -- name: checkpoint_by_id
 -- A checkpoint.
 SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
 FROM checkpoint AS c
 LEFT JOIN session AS s ON s.key = c.session
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
@@ -174,7 +174,7 @@ WHERE c.id = :id;
 -- name: checkpoints_of_session
 -- Every checkpoint of a session, with its parent, oldest first.
 SELECT c.parent, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
 FROM checkpoint AS c
 JOIN session AS s ON s.key = c.session
 LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
@@ -216,7 +216,7 @@ LIMIT :limit OFFSET :offset;
 -- name: page_label
 -- A page of the checkpoints of one session that have a label, in the order of the labels.
 SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND c.label > :lower AND c.label < :upper
+WHERE c.session = :session AND c.label > :lower AND c.label < coalesce(:upper, x'')
     AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY c.label
 LIMIT :limit OFFSET :offset;
@@ -224,7 +224,7 @@ LIMIT :limit OFFSET :offset;
 -- name: page_label_desc
 -- The same, the last label first.
 SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session = :session AND c.label > :lower AND c.label < :upper
+WHERE c.session = :session AND c.label > :lower AND c.label < coalesce(:upper, x'')
     AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY c.label DESC
 LIMIT :limit OFFSET :offset;
@@ -252,7 +252,7 @@ LIMIT :limit OFFSET :offset;
 -- name: checkpoints_on_page
 -- The checkpoints of a page, which is pairs of session and seq, in its order.
 SELECT c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal, CASE WHEN :with_metadata THEN CAST(m.body AS BLOB) END
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family, CASE WHEN :with_metadata THEN CAST(m.body AS BLOB) END
 FROM json_each(:page) AS page
 JOIN checkpoint AS c ON c.session = page.value ->> 0 AND c.seq = page.value ->> 1
 LEFT JOIN session AS s ON s.key = c.session
@@ -378,7 +378,7 @@ SELECT hash, CAST(body AS BLOB) FROM content WHERE key = :key;
 -- name: checkpoints_by_id
 -- Checkpoints (hexadecimal ids) in the order in which they are asked for, with the keys of their sessions.
 SELECT unhex(wanted.value), c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
 FROM json_each(:ids) AS wanted
 LEFT JOIN checkpoint AS c ON c.id = unhex(wanted.value)
 LEFT JOIN session AS s ON s.key = c.session
@@ -395,8 +395,8 @@ LEFT JOIN content AS h ON h.key = a.content
 ORDER BY page.key, a.name;
 
 -- name: bodies_by_key
--- The bytes of some content.
-SELECT h.key, CAST(h.body AS BLOB) FROM json_each(:keys) AS wanted JOIN content AS h ON h.key = wanted.value;
+-- The bytes of some content, which is pairs of family and key. Keys are unique in the file; the family goes along.
+SELECT wanted.value ->> 0, h.key, CAST(h.body AS BLOB) FROM json_each(:places) AS wanted JOIN content AS h ON h.key = wanted.value ->> 1;
 
 -- name: attachment_at
 -- The attachment of a checkpoint that has a name.

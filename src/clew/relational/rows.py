@@ -9,7 +9,7 @@ CorruptStateError. In a list a damaged row hides no other: it is shown with what
 so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -28,10 +28,9 @@ from clew.model import (
     State,
     Visibility,
 )
-from clew.sqlite.content import checked
+from clew.relational.content import checked
+from clew.relational.transaction import Key, Row
 from clew.times import from_micros, to_micros
-
-Row = Sequence[Any]
 
 # Where a page is damaged, a column may come out as a value of another type.
 _UNREADABLE = (AttributeError, OverflowError, TypeError, ValueError)
@@ -68,7 +67,7 @@ class SessionRow(NamedTuple):
     # what is not sealed, because what it leads to is
     seal: int
     tip_seal: int
-    metadata: int | None
+    metadata: Key | None
     metadata_body: bytes | None
 
     def new_seal(self) -> int:
@@ -102,12 +101,13 @@ class CheckpointRow(NamedTuple):
     fingerprint: bytes | None
     attachment_count: int
     # what is not, because what it leads to is
-    metadata: int | None
+    metadata: Key | None
     seal: int
+    family: int
 
     def sealed(self) -> "CheckpointRow":
         """The row with the seal that its values have."""
-        return CheckpointRow(*self[:14], row_seal(self[:13]))
+        return self._replace(seal=row_seal(self[:13]))
 
     def is_sealed(self) -> bool:
         """Whether the row is as it was written, and its metadata there."""

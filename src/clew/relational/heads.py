@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import apsw
 import msgspec
 
 from clew.backend import (
@@ -16,10 +15,10 @@ from clew.backend import (
 from clew.errors import CorruptStateError
 from clew.hashing import row_seal
 from clew.model import ACTIVE, Label
-from clew.sqlite.content import Content
-from clew.sqlite.queries import Row, execute_values, fetch_one
-from clew.sqlite.rows import CHECKPOINT_COLUMNS, CheckpointRow, session_damaged
-from clew.sqlite.timelines import Owner, Point
+from clew.relational.content import Content
+from clew.relational.rows import CHECKPOINT_COLUMNS, CheckpointRow, session_damaged
+from clew.relational.timelines import Owner, Point
+from clew.relational.transaction import Row, Transaction
 
 _TIP_COLUMNS = 9
 
@@ -75,9 +74,13 @@ class Head(msgspec.Struct, frozen=True):
         return None if self.active_row is None else CheckpointRow(*self.active_row[:CHECKPOINT_COLUMNS]).id
 
 
-def read_head(connection: apsw.Connection, session_id: UUID, *, strict: bool = True) -> Head:
-    """The head of a session; NotFoundError where there is none, CorruptStateError where `strict` and it is damaged."""
-    row = fetch_one(connection, "session_head", {"id": session_id.bytes})
+def read_head(db: Transaction, session_id: UUID, *, strict: bool = True, collecting: bool = False) -> Head:
+    """The head of a session; NotFoundError where there is none, CorruptStateError where `strict` and it is damaged.
+
+    From here on no other writer changes the session, and with `collecting` none its family.
+    """
+    db.lock_session(session_id, collecting=collecting)
+    row = db.fetch_one("session_head", {"id": session_id.bytes})
     if row is None:
         raise session_not_found(session_id)
     key, family, *values, seal = row[:_TIP_COLUMNS]
@@ -92,37 +95,37 @@ def active_is_missing(session_id: UUID) -> CorruptStateError:
     return CorruptStateError(f"the active checkpoint of session {session_id} is missing")
 
 
-def find_node(connection: apsw.Connection, head: Head, place: Place) -> Node | None:
+def find_node(db: Transaction, head: Head, place: Place) -> Node | None:
     """A checkpoint of the session, or its active one (None where it has none); NotFoundError for any other."""
     if place is ACTIVE:
         return head.active()
-    id = labelled(connection, head, place.name) if isinstance(place, Label) else place
-    row = fetch_one(connection, "checkpoint_in_session", {"session": head.owner.session, "id": id.bytes})
+    id = labelled(db, head, place.name) if isinstance(place, Label) else place
+    row = db.fetch_one("checkpoint_in_session", {**head.owner.key, "id": id.bytes})
     if row is None:
         raise checkpoint_not_found(id)
     return _node(row)
 
 
-def labelled(connection: apsw.Connection, head: Head, label: str) -> UUID:
+def labelled(db: Transaction, head: Head, label: str) -> UUID:
     """The checkpoint of the session that has a label; NotFoundError where none has it."""
-    id = label_holder(connection, head, label)
+    id = label_holder(db, head, label)
     if id is None:
         raise label_not_found(label)
     return id
 
 
-def label_holder(connection: apsw.Connection, head: Head, label: str) -> UUID | None:
+def label_holder(db: Transaction, head: Head, label: str) -> UUID | None:
     """The same, None where none has it."""
-    row = fetch_one(connection, "label_holder", {"session": head.owner.session, "label": label})
+    row = db.fetch_one("label_holder", {**head.owner.key, "label": label})
     return None if row is None else UUID(bytes=row[0])
 
 
-def move_tip(connection: apsw.Connection, head: Head, tip: Tip, now: int) -> Head:
+def move_tip(db: Transaction, head: Head, tip: Tip, now: int) -> Head:
     """Write what has changed: one revision more, and `updated_at` moved to `now` unless that would be back."""
     tip = msgspec.structs.replace(tip, revision=tip.revision + 1, updated_at=max(now, tip.updated_at))
     values = msgspec.structs.astuple(tip)
     seal = row_seal((head.id.bytes, head.owner.family, *values))
-    execute_values(connection, "set_tip", (*values, seal, head.owner.session))
+    db.execute_values("set_tip", (*values, seal, head.owner.session))
     return msgspec.structs.replace(head, tip=tip)
 
 

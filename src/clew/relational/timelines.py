@@ -8,13 +8,12 @@ timeline that holds its last message.
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-import apsw
 import msgspec
 
 from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain, row_seal
-from clew.sqlite.content import checked, store_messages
-from clew.sqlite.queries import execute, execute_many, fetch_all, iterate
+from clew.relational.content import checked
+from clew.relational.transaction import Transaction
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -32,6 +31,7 @@ class Point(msgspec.Struct, frozen=True):
 class Part(msgspec.Struct, frozen=True):
     """The stretch of a conversation from `start` to `stop` that is a timeline's own."""
 
+    family: int
     timeline: int
     start: int
     stop: int
@@ -43,13 +43,18 @@ class Owner(msgspec.Struct, frozen=True):
     session: int
     family: int
 
+    @property
+    def key(self) -> dict[str, int]:
+        """What leads to the rows of the session."""
+        return {"family": self.family, "session": self.session}
+
 
 _BLOCK = 512
 
 EMPTY = Point(None, 0, EMPTY_CHAIN)
 
 
-def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequence[bytes]) -> Point:
+def extend(db: Transaction, owner: Owner, point: Point, bodies: Sequence[bytes]) -> Point:
     """Add messages after `point` and return where the conversation ends now.
 
     At the end of an own timeline the timeline grows; anywhere else a new one branches off, which copies nothing.
@@ -58,12 +63,11 @@ def extend(connection: apsw.Connection, owner: Owner, point: Point, bodies: Sequ
         return point
     timeline = point.timeline
     if timeline is None or not point.is_end:
-        timeline = _branch(connection, owner, point)
+        timeline = _branch(db, owner, point)
     digests = [content_hash(body) for body in bodies]
-    keys = store_messages(connection, owner.family, bodies, digests)
-    places = enumerate(zip(keys, digests, strict=True), point.length)
-    entries = [(timeline, position, key, entry_seal(timeline, position, digest)) for position, (key, digest) in places]
-    execute_many(connection, "insert_entry", entries)
+    keys = db.store_messages(owner.family, bodies, digests)
+    seals = [entry_seal(timeline, position, digest) for position, digest in enumerate(digests, point.length)]
+    db.insert_entries(owner.family, timeline, point.length, list(zip(keys, seals, strict=True)))
     return Point(timeline, point.length + len(bodies), link_chain(point.chain, digests), is_end=True)
 
 
@@ -80,49 +84,49 @@ def timeline_seal(timeline: int, family: int, ancestor: int | None, ancestor_len
     return row_seal((timeline, family, ancestor, ancestor_length))
 
 
-def common_prefix(connection: apsw.Connection, point: Point, bodies: Sequence[bytes]) -> int:
+def common_prefix(db: Transaction, family: int, point: Point, bodies: Sequence[bytes]) -> int:
     """How many messages the conversation at `point` and `bodies` begin with in common, compared byte by byte."""
     limit = min(point.length, len(bodies))
-    for index, (_, _, body) in enumerate(_placed(connection, _parts(connection, point), 0, limit)):
+    for index, (_, _, body) in enumerate(_placed(db, _parts(db, family, point), 0, limit)):
         if body != bodies[index]:
             return index
     return limit
 
 
-def beginning(connection: apsw.Connection, point: Point, count: int, chain: bytes) -> Point:
+def beginning(db: Transaction, family: int, point: Point, count: int, chain: bytes) -> Point:
     """The point after the first `count` messages of the conversation at `point`, whose chain is `chain`."""
     if count == 0:
         return EMPTY
     if count == point.length:
         return point
-    timelines = [part.timeline for part in _parts(connection, point) if part.start < count <= part.stop]
+    timelines = [part.timeline for part in _parts(db, family, point) if part.start < count <= part.stop]
     if not timelines:
         raise CorruptStateError(f"timeline {point.timeline} has no part that holds message {count - 1}")
     return Point(timelines[0], count, chain)
 
 
-def read(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> list[bytes]:
+def read(db: Transaction, family: int, point: Point, checkpoint_id: UUID) -> list[bytes]:
     """Every message up to the point, checked against the point's chain."""
     bodies = [
         body
-        for part in _parts(connection, point)
-        for (body,) in iterate(connection, "read_bodies", msgspec.structs.asdict(part))
+        for part in _parts(db, family, point)
+        for (body,) in db.iterate("read_bodies", msgspec.structs.asdict(part))
     ]
     if len(bodies) != point.length:
         raise _damaged(checkpoint_id, f"has {len(bodies)} of its {point.length} messages")
     if extend_chain(EMPTY_CHAIN, bodies) != point.chain:
-        _name_damaged_message(connection, point, checkpoint_id)
+        _name_damaged_message(db, family, point, checkpoint_id)
         raise _damaged(checkpoint_id, "has messages lost, doubled or out of place")
     return bodies
 
 
-def read_slice(connection: apsw.Connection, point: Point, start: int, stop: int, checkpoint_id: UUID) -> list[bytes]:
+def read_slice(db: Transaction, family: int, point: Point, start: int, stop: int, checkpoint_id: UUID) -> list[bytes]:
     """The messages from `start` to `stop`, each checked for its place and its hash, without reading any other."""
     if stop <= start:
         return []
-    parts = _parts(connection, point, start, checkpoint_id)
+    parts = _parts(db, family, point, start, checkpoint_id)
     bodies: list[bytes] = []
-    for position, (is_in_place, digest, body) in enumerate(_placed(connection, parts, start, stop), start):
+    for position, (is_in_place, digest, body) in enumerate(_placed(db, parts, start, stop), start):
         if not is_in_place:
             raise _damaged(checkpoint_id, f"has messages out of place from {position} on")
         bodies.append(checked(digest, body, f"message {position} of checkpoint {checkpoint_id}", checkpoint_id))
@@ -131,16 +135,14 @@ def read_slice(connection: apsw.Connection, point: Point, start: int, stop: int,
     return bodies
 
 
-def _branch(connection: apsw.Connection, owner: Owner, point: Point) -> int:
-    ancestor = {"ancestor": point.timeline, "ancestor_length": point.length}
-    execute(connection, "insert_timeline", {"family": owner.family, "session": owner.session, **ancestor})
-    timeline = connection.last_insert_rowid()
+def _branch(db: Transaction, owner: Owner, point: Point) -> int:
+    timeline = db.insert_timeline({**owner.key, "ancestor": point.timeline, "ancestor_length": point.length})
     seal = timeline_seal(timeline, owner.family, point.timeline, point.length)
-    execute(connection, "seal_timeline", {"timeline": timeline, "seal": seal})
+    db.execute("seal_timeline", {"family": owner.family, "timeline": timeline, "seal": seal})
     return timeline
 
 
-def _parts(connection: apsw.Connection, point: Point, start: int = 0, checkpoint_id: UUID | None = None) -> list[Part]:
+def _parts(db: Transaction, family: int, point: Point, start: int = 0, checkpoint_id: UUID | None = None) -> list[Part]:
     """The parts that hold the conversation from `start` to the point, in order.
 
     With a `checkpoint_id` each timeline must be as it was written, else CorruptStateError naming that; without one the
@@ -148,20 +150,19 @@ def _parts(connection: apsw.Connection, point: Point, start: int = 0, checkpoint
     """
     if point.timeline is None:
         return []
-    rows = fetch_all(connection, "timeline_parts", {"timeline": point.timeline, "length": point.length, "from": start})
+    place = {"family": family, "timeline": point.timeline, "length": point.length, "from": start}
+    rows = db.fetch_all("timeline_parts", place)
     parts: list[Part] = []
-    for timeline, family, ancestor, begin, seal, stop in reversed(rows):
+    for timeline, kept_in, ancestor, begin, seal, stop in reversed(rows):
         if not (isinstance(begin, int) and isinstance(stop, int)):
             raise CorruptStateError(f"timeline {timeline} cannot be trusted", checkpoint_id)
-        if checkpoint_id is not None and seal != timeline_seal(timeline, family, ancestor, begin):
+        if checkpoint_id is not None and seal != timeline_seal(timeline, kept_in, ancestor, begin):
             raise _damaged(checkpoint_id, f"lies on timeline {timeline}, which does not match its seal")
-        parts.append(Part(timeline, begin, stop))
+        parts.append(Part(family, timeline, begin, stop))
     return parts
 
 
-def _placed(
-    connection: apsw.Connection, parts: list[Part], start: int, stop: int
-) -> Iterator[tuple[bool, bytes, bytes]]:
+def _placed(db: Transaction, parts: list[Part], start: int, stop: int) -> Iterator[tuple[bool, bytes, bytes]]:
     """The messages from `start` to `stop`: whether each is in its place, its hash, and its body.
 
     Read in blocks, so that whoever stops early has not read all, and no statement stays open behind an error.
@@ -170,15 +171,15 @@ def _placed(
     for part in parts:
         begin, end = max(part.start, start), min(part.stop, stop)
         for block in range(begin, end, _BLOCK):
-            stretch = {"timeline": part.timeline, "start": block, "stop": min(block + _BLOCK, end)}
-            for position, seal, digest, body in fetch_all(connection, "read_hashed_bodies", stretch):
+            stretch = Part(part.family, part.timeline, block, min(block + _BLOCK, end))
+            for position, seal, digest, body in db.fetch_all("read_hashed_bodies", msgspec.structs.asdict(stretch)):
                 yield position == expected and seal == entry_seal(part.timeline, position, digest), digest, body
                 expected += 1
 
 
-def _name_damaged_message(connection: apsw.Connection, point: Point, checkpoint_id: UUID) -> None:
+def _name_damaged_message(db: Transaction, family: int, point: Point, checkpoint_id: UUID) -> None:
     """Raise for the first message that is not what it was; none where it cannot be told."""
-    messages = _placed(connection, _parts(connection, point), 0, point.length)
+    messages = _placed(db, _parts(db, family, point), 0, point.length)
     for position, (is_in_place, digest, body) in enumerate(messages):
         if content_hash(body) != digest:
             raise _damaged(checkpoint_id, f"has a message {position} that does not match its hash")

@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from uuid import UUID
 
-import apsw
-
-from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, link_chain
+from clew.relational.attachments import AttachmentRow, Target, target_at
+from clew.relational.damage import unreadable
+from clew.relational.rows import SESSION_COLUMNS, CheckpointRow, SessionRow
+from clew.relational.timelines import entry_seal, timeline_seal
+from clew.relational.transaction import Key, Row, Transaction
 from clew.reports import Finding
-from clew.sqlite.attachments import AttachmentRow, Target, target_at
-from clew.sqlite.queries import Row, fetch_all, iterate
-from clew.sqlite.rows import SESSION_COLUMNS, CheckpointRow, SessionRow
-from clew.sqlite.timelines import entry_seal, timeline_seal
 from clew.text import folded_or_none
 
 Place = tuple[int | None, int]
@@ -25,26 +23,16 @@ Place = tuple[int | None, int]
 
 _HASH_BYTES = 16
 
-# Where a page is damaged, a column may also come out as a value of another type.
-UNREADABLE = (
-    apsw.CorruptError,
-    apsw.NotADBError,
-    CorruptStateError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-
 
 class FamilyCheck:
     """The check of a family in one read transaction; `run` returns what is wrong."""
 
-    def __init__(self, connection: apsw.Connection, family: int) -> None:
-        self._connection = connection
+    def __init__(self, db: Transaction, family: int) -> None:
+        self._db = db
         self._family = family
+        self._unreadable = unreadable(db)
         self._found: list[Finding] = []
-        self._damaged: set[int] = set()  # keys of content
+        self._damaged: set[Key] = set()  # keys of content
         self._chains: dict[Place, bytes | None] = {(None, 0): EMPTY_CHAIN}
         self._wanted: defaultdict[int, set[int]] = defaultdict(set)  # lengths whose chain somebody needs, by timeline
         self._points: defaultdict[int, list[tuple[int, UUID, UUID]]] = defaultdict(list)
@@ -59,13 +47,13 @@ class FamilyCheck:
     def _attempt(self, part: Callable[[], None]) -> None:
         try:
             part()
-        except UNREADABLE as error:
+        except self._unreadable as error:
             for session in self._session_ids():
                 self._tell("unreadable", f"a part of session {session} cannot be read: {error}", session)
 
     def _session_ids(self) -> list[UUID | None]:
         """Whose family it is; None where even that cannot be read."""
-        with suppress(*UNREADABLE):
+        with suppress(*self._unreadable):
             return [UUID(bytes=id) for (id,) in self._all("session_ids_of_family")] or [None]
         return [None]
 
@@ -90,10 +78,10 @@ class FamilyCheck:
         )
 
     def _all(self, name: str, **parameters: object) -> list[Row]:
-        return fetch_all(self._connection, name, {"family": self._family, **parameters})
+        return self._db.fetch_all(name, {"family": self._family, **parameters})
 
     def _each(self, name: str, **parameters: object) -> Iterator[Row]:
-        return iterate(self._connection, name, {"family": self._family, **parameters})
+        return self._db.iterate(name, {"family": self._family, **parameters})
 
     # -- content and timelines
 
@@ -235,7 +223,7 @@ class FamilyCheck:
                 what = f"checkpoint {UUID(bytes=owner.id)} has {found}"
                 self._tell("attachment", what, session.id, owner.id)
         for label, *columns in self._all("waiting_attachments_of_session", session=session.key):
-            target = Target(session.key, session.id, None, label.decode())
+            target = Target(self._family, session.key, session.id, None, label.decode())
             self._attachment(AttachmentRow(*columns), target, session.id, None)
 
     def _rows(self, session: SessionRow) -> Iterator[CheckpointRow]:

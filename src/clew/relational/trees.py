@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import apsw
 import msgspec
 
 from clew.backend import (
@@ -18,14 +17,14 @@ from clew.backend import (
 )
 from clew.cursors import decode_cursor, encode_cursor
 from clew.model import CheckpointSummary, Page, Session
-from clew.sqlite import rows
-from clew.sqlite.attachments import load_readable, take_waiting, touch
-from clew.sqlite.checkpoints import Deferred, check_label, read_row
-from clew.sqlite.heads import Head, check_revision, label_holder, move_tip, read_head
-from clew.sqlite.purge import collect_family
-from clew.sqlite.queries import MAX_ROWS, Row, execute, fetch_all
-from clew.sqlite.rows import CheckpointRow, SessionRow
-from clew.sqlite.sessions import load_session, read_stored
+from clew.relational import rows
+from clew.relational.attachments import load_readable, take_waiting, touch
+from clew.relational.checkpoints import Deferred, check_label, read_row
+from clew.relational.heads import Head, check_revision, label_holder, move_tip, read_head
+from clew.relational.purge import collect_family
+from clew.relational.rows import CheckpointRow, SessionRow
+from clew.relational.sessions import load_session, read_stored
+from clew.relational.transaction import MAX_ROWS, Row, Transaction
 
 _PAGES = {
     "created": ("page_created", "pages"),
@@ -39,16 +38,16 @@ _PAGES = {
 # -- lists
 
 
-def list_checkpoints(connection: apsw.Connection, query: CheckpointQuery) -> Page[CheckpointSummary]:
+def list_checkpoints(db: Transaction, query: CheckpointQuery) -> Page[CheckpointSummary]:
     """See `Backend.list_checkpoints`."""
-    sessions = _sessions(connection, query.session_ids)
-    found = _page(connection, [session.key for session in sessions], query) if sessions else []
+    sessions = _sessions(db, query.session_ids)
+    found = _page(db, sessions, query) if sessions else []
     shown = found[: query.limit]
     unfiltered = query.metadata is None and query.before_label is None and not query.order.endswith("label")
     whole = all(session.is_sealed() for session in sessions)
     return Page(
         items=_items(
-            connection,
+            db,
             [(session, seq) for session, seq, _ in shown],
             with_metadata=query.with_metadata,
             check_metadata=query.metadata is not None,
@@ -59,7 +58,7 @@ def list_checkpoints(connection: apsw.Connection, query: CheckpointQuery) -> Pag
     )
 
 
-def find_checkpoints(connection: apsw.Connection, search: CheckpointSearch) -> Page[CheckpointSummary]:
+def find_checkpoints(db: Transaction, search: CheckpointSearch) -> Page[CheckpointSummary]:
     """See `Backend.find_checkpoints`."""
     session, seq = (0, 0) if search.cursor is None else decode_cursor("found", search.cursor, (int, int))
     parameters = {
@@ -69,63 +68,64 @@ def find_checkpoints(connection: apsw.Connection, search: CheckpointSearch) -> P
         "after_seq": seq,
         "limit": min(search.limit + 1, MAX_ROWS),
     }
-    found = fetch_all(connection, "find_checkpoints", parameters)
+    found = db.fetch_all("find_checkpoints", parameters)
     shown = found[: search.limit]
     return Page(
-        items=_items(connection, shown, with_metadata=True, with_attachments=search.with_attachments),
+        items=_items(db, shown, with_metadata=True, with_attachments=search.with_attachments),
         next_cursor=encode_cursor("found", *shown[-1]) if shown and len(found) > len(shown) else None,
     )
 
 
-def list_children(connection: apsw.Connection, checkpoint_id: UUID) -> list[CheckpointSummary]:
+def list_children(db: Transaction, checkpoint_id: UUID) -> list[CheckpointSummary]:
     """See `Backend.list_children`."""
-    read_row(connection, checkpoint_id)
-    return _summaries(connection, fetch_all(connection, "page_children", {"id": checkpoint_id.bytes}))
+    read_row(db, checkpoint_id)
+    return _summaries(db, db.fetch_all("page_children", {"id": checkpoint_id.bytes}))
 
 
-def list_ancestry(connection: apsw.Connection, checkpoint_id: UUID) -> list[CheckpointSummary]:
+def list_ancestry(db: Transaction, checkpoint_id: UUID) -> list[CheckpointSummary]:
     """See `Backend.list_ancestry`."""
-    found = fetch_all(connection, "page_ancestry", {"id": checkpoint_id.bytes})
+    found = db.fetch_all("page_ancestry", {"id": checkpoint_id.bytes})
     if not found:
         raise checkpoint_not_found(checkpoint_id)
-    return _summaries(connection, found)
+    return _summaries(db, found)
 
 
-def list_branches(connection: apsw.Connection, session_id: UUID) -> list[CheckpointSummary]:
+def list_branches(db: Transaction, session_id: UUID) -> list[CheckpointSummary]:
     """See `Backend.list_branches`."""
-    (session,) = _sessions(connection, [session_id])
-    return _summaries(connection, fetch_all(connection, "page_branches", {"session": session.key}))
+    (session,) = _sessions(db, [session_id])
+    return _summaries(db, db.fetch_all("page_branches", {"family": session.family, "session": session.key}))
 
 
-def list_descent(connection: apsw.Connection, checkpoint_id: UUID) -> list[UUID]:
+def list_descent(db: Transaction, checkpoint_id: UUID) -> list[UUID]:
     """See `Backend.get_descent`; CorruptStateError where the line leads over a damaged row."""
-    keys = fetch_all(connection, "page_descent", {"id": checkpoint_id.bytes})
+    keys = db.fetch_all("page_descent", {"id": checkpoint_id.bytes})
     if not keys:
         raise checkpoint_not_found(checkpoint_id)
-    rows = [row.check() for _, row, _ in _read_page(connection, keys)]
+    rows = [row.check() for _, row, _ in _read_page(db, keys)]
     for session_id in dict.fromkeys(row.session_id for row in rows):
-        read_stored(connection, UUID(bytes=session_id))
+        read_stored(db, UUID(bytes=session_id))
     return [UUID(bytes=row.id) for row in rows]
 
 
-def _sessions(connection: apsw.Connection, ids: Sequence[UUID]) -> list[SessionRow]:
+def _sessions(db: Transaction, ids: Sequence[UUID]) -> list[SessionRow]:
     """Sessions in the order of their ids."""
     wanted = msgspec.json.encode([id.hex for id in ids]).decode()
     found: list[SessionRow] = []
-    for id, *columns in fetch_all(connection, "sessions_by_id", {"ids": wanted}):
+    for id, *columns in db.fetch_all("sessions_by_id", {"ids": wanted}):
         if columns[0] is None:
             raise session_not_found(UUID(bytes=id))
         found.append(SessionRow(*columns))
     return found
 
 
-def _page(connection: apsw.Connection, sessions: list[int], query: CheckpointQuery) -> list[Row]:
+def _page(db: Transaction, sessions: list[SessionRow], query: CheckpointQuery) -> list[Row]:
     """The key of each checkpoint on the page and one more, with what it is ordered by."""
     by_label, is_one = query.order.endswith("label"), len(sessions) == 1
     after_key, after_session, after_seq = _position(query, is_one)
     parameters = {
-        "session": sessions[0],
-        "sessions": msgspec.json.encode(sessions).decode(),
+        "family": sessions[0].family,
+        "session": sessions[0].key,
+        "sessions": msgspec.json.encode([session.key for session in sessions]).decode(),
         "by_label": by_label,
         "after_key": after_key,
         "after_session": after_session,
@@ -137,7 +137,7 @@ def _page(connection: apsw.Connection, sessions: list[int], query: CheckpointQue
         **_bounds(query, after_key, after_seq),
     }
     of_one, of_several = _PAGES[query.order]
-    return fetch_all(connection, of_one if is_one else of_several, parameters)
+    return db.fetch_all(of_one if is_one else of_several, parameters)
 
 
 def _bounds(query: CheckpointQuery, after_key: Any, after_seq: Any) -> dict[str, Any]:
@@ -148,8 +148,7 @@ def _bounds(query: CheckpointQuery, after_key: Any, after_seq: Any) -> dict[str,
         return {"lower": 0 if descending or after_seq is None else after_seq, "upper": upper}
     ends = [label for label in (after_key if descending else None, query.before_label) if label is not None]
     lower = "" if descending or after_key is None else after_key
-    # Any bytes sort after any text.
-    return {"lower": lower, "upper": min(ends, key=str.encode) if ends else b""}
+    return {"lower": lower, "upper": min(ends, key=str.encode, default=None)}
 
 
 def _position(query: CheckpointQuery, is_one: bool) -> tuple[Any, Any, Any]:
@@ -175,7 +174,7 @@ def _cursor_kind(query: CheckpointQuery, is_one: bool) -> str:
 
 
 def _items(
-    connection: apsw.Connection,
+    db: Transaction,
     keys: Sequence[Row],
     *,
     with_metadata: bool,
@@ -184,61 +183,60 @@ def _items(
 ) -> list[CheckpointSummary]:
     """The checkpoints of a page with what is asked for of each."""
     # Where metadata decides what is listed, it is read to see whether it can be trusted.
-    read = _read_page(connection, keys, with_metadata=with_metadata or check_metadata)
+    read = _read_page(db, keys, with_metadata=with_metadata or check_metadata)
     items = [rows.checkpoint_summary(row, body) for _, row, body in read]
     if not with_metadata:
         items = [msgspec.structs.replace(item, metadata=None) for item in items]
     if with_attachments is None:
         return items
-    found = load_readable(connection, [(session, row) for session, row, _ in read], with_attachments)
+    found = load_readable(db, [(session, row) for session, row, _ in read], with_attachments)
     return [
         rows.with_attachments(item, readable, None if damage is None else damage.message)
         for item, (readable, damage) in zip(items, found, strict=True)
     ]
 
 
-def _summaries(connection: apsw.Connection, keys: Sequence[Row]) -> list[CheckpointSummary]:
+def _summaries(db: Transaction, keys: Sequence[Row]) -> list[CheckpointSummary]:
     """The checkpoints of a page in its order."""
-    return [rows.checkpoint_summary(row) for _, row, _ in _read_page(connection, keys)]
+    return [rows.checkpoint_summary(row) for _, row, _ in _read_page(db, keys)]
 
 
 def _read_page(
-    connection: apsw.Connection, keys: Sequence[Row], *, with_metadata: bool = False
+    db: Transaction, keys: Sequence[Row], *, with_metadata: bool = False
 ) -> list[tuple[int, CheckpointRow, bytes | None]]:
     """For each pair of session and seq the session, the row, and the metadata where asked for, in one query."""
     if not keys:
         return []
     page = msgspec.json.encode(keys).decode()
-    found = fetch_all(connection, "checkpoints_on_page", {"page": page, "with_metadata": with_metadata})
+    found = db.fetch_all("checkpoints_on_page", {"page": page, "with_metadata": with_metadata})
     return [(row[0], CheckpointRow(*row[1:-1]), row[-1]) for row in found]
 
 
 # -- labels
 
 
-def set_label(
-    connection: apsw.Connection, checkpoint_id: UUID, label: str | None, now: int, *, move: bool
-) -> CheckpointSummary:
+def set_label(db: Transaction, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> CheckpointSummary:
     """See `Backend.set_label`."""
-    row = CheckpointRow(*read_row(connection, checkpoint_id)).check()
+    row = CheckpointRow(*read_row(db, checkpoint_id)).check()
     wanted = None if label is None else label.encode()
     if row.label != wanted:
-        head = read_head(connection, UUID(bytes=row.session_id))
+        head = read_head(db, UUID(bytes=row.session_id))
+        row = CheckpointRow(*read_row(db, checkpoint_id)).check()  # as it is now that nobody else changes it
         if label is not None:
             if move:
-                _take_label(connection, head, label, now)
-            check_label(connection, head, label)
-        attached = 0 if label is None else take_waiting(connection, head, row, label)
-        row = touch(connection, head, row._replace(label=wanted), now, attached=attached)
-        move_tip(connection, head, head.tip, now)
+                _take_label(db, head, label, now)
+            check_label(db, head, label)
+        attached = 0 if label is None else take_waiting(db, head, row, label)
+        row = touch(db, head, row._replace(label=wanted), now, attached=attached)
+        move_tip(db, head, head.tip, now)
     return rows.checkpoint_summary(row)
 
 
-def _take_label(connection: apsw.Connection, head: Head, label: str, now: int) -> None:
-    holder = label_holder(connection, head, label)
+def _take_label(db: Transaction, head: Head, label: str, now: int) -> None:
+    holder = label_holder(db, head, label)
     if holder is not None:
-        row = CheckpointRow(*read_row(connection, holder)).check()
-        touch(connection, head, row._replace(label=None), now)
+        row = CheckpointRow(*read_row(db, holder)).check()
+        touch(db, head, row._replace(label=None), now)
 
 
 # -- deleting
@@ -250,7 +248,7 @@ class _Node(msgspec.Struct):
 
 
 def delete_checkpoints(
-    connection: apsw.Connection,
+    db: Transaction,
     session_id: UUID,
     ids: Sequence[UUID],
     children: Children,
@@ -259,26 +257,26 @@ def delete_checkpoints(
     deferred: Deferred,
 ) -> Session:
     """See `Backend.delete_checkpoints`."""
-    head = read_head(connection, session_id)
+    head = read_head(db, session_id, collecting=True)
     check_revision(head, if_revision)
     if ids:
-        tree = _tree(connection, head)
+        tree = _tree(db, head)
         doomed = _doomed(tree, ids, children)
-        _reparent(connection, head, tree, doomed)
+        _reparent(db, head, tree, doomed)
         for seq in doomed:
-            place = {"session": head.owner.session, "seq": seq}
-            execute(connection, "delete_attachments_of_checkpoint", place)
-            execute(connection, "delete_checkpoint", place)
+            place = {**head.owner.key, "seq": seq}
+            db.execute("delete_attachments_of_checkpoint", place)
+            db.execute("delete_checkpoint", place)
         count = head.tip.checkpoint_count - len(doomed)
         active = _active_after(head, tree, doomed)
-        move_tip(connection, head, msgspec.structs.replace(head.tip, active=active, checkpoint_count=count), now)
-        collect_family(connection, head.owner.family)
-    return load_session(connection, session_id, deferred)
+        move_tip(db, head, msgspec.structs.replace(head.tip, active=active, checkpoint_count=count), now)
+        collect_family(db, head.owner.family)
+    return load_session(db, session_id, deferred)
 
 
-def _tree(connection: apsw.Connection, head: Head) -> dict[int, _Node]:
+def _tree(db: Transaction, head: Head) -> dict[int, _Node]:
     """Every checkpoint of a session by seq, oldest first."""
-    found = fetch_all(connection, "checkpoints_of_session", {"session": head.owner.session})
+    found = db.fetch_all("checkpoints_of_session", head.owner.key)
     nodes = [_Node(CheckpointRow(*columns), parent) for parent, *columns in found]
     return {node.row.seq: node for node in nodes}
 
@@ -307,16 +305,15 @@ def _nearest(tree: dict[int, _Node], doomed: set[int], seq: int | None) -> int |
     return seq
 
 
-def _reparent(connection: apsw.Connection, head: Head, tree: dict[int, _Node], doomed: set[int]) -> None:
+def _reparent(db: Transaction, head: Head, tree: dict[int, _Node], doomed: set[int]) -> None:
     for seq, node in tree.items():
         if seq in doomed or node.parent not in doomed:
             continue
         parent = _nearest(tree, doomed, node.parent)
         row = node.row.check()._replace(parent_id=None if parent is None else tree[parent].row.id).sealed()
-        execute(
-            connection,
+        db.execute(
             "reparent_checkpoint",
-            {"session": head.owner.session, "seq": seq, "parent": parent, "seal": row.seal},
+            {**head.owner.key, "seq": seq, "parent": parent, "seal": row.seal},
         )
 
 

@@ -6,13 +6,11 @@ reads the pieces it touches and checks each, and a file that has grown shares al
 
 from typing import NamedTuple
 
-import apsw
-
 from clew import limits
 from clew.errors import CorruptStateError
 from clew.hashing import content_hash
-from clew.sqlite.content import Content, store_content
-from clew.sqlite.queries import execute, fetch_all
+from clew.relational.content import Content
+from clew.relational.transaction import Transaction
 
 _HASH_BYTES = 16
 
@@ -48,24 +46,22 @@ def cut(data: bytes) -> Cut:
     return Cut(len(data), size, [(piece, content_hash(piece)) for piece in pieces])
 
 
-def store(connection: apsw.Connection, family: int, data: Cut) -> Bytes:
+def store(db: Transaction, family: int, data: Cut) -> Bytes:
     """Store bytes in a family; what of them is there already is not stored again."""
-    stored = [
-        Content(store_content(connection, family, piece, digest, is_text=False), digest)
-        for piece, digest in data.pieces
-    ]
+    stored = [Content(db.store_content(family, piece, digest, is_text=False), digest) for piece, digest in data.pieces]
     if data.chunk_size is None:
         return Bytes(data.size, None, stored[0])
     hashes = data.hashes
     digest = content_hash(hashes)
-    whole = Content(store_content(connection, family, hashes, digest, is_text=False), digest)
+    whole = Content(db.store_content(family, hashes, digest, is_text=False), digest)
     for position, piece in enumerate(stored):
-        execute(connection, "insert_chunk", {"whole": whole.key, "position": position, "content": piece.key})
+        link = {"family": family, "whole": whole.key, "position": position, "content": piece.key}
+        db.execute("insert_chunk", link)
     return Bytes(data.size, data.chunk_size, whole)
 
 
 def read(
-    connection: apsw.Connection, stored: Bytes, body: bytes | None, start: int | None = None, stop: int | None = None
+    db: Transaction, family: int, stored: Bytes, body: bytes | None, start: int | None = None, stop: int | None = None
 ) -> bytes:
     """A slice of stored bytes, every part of it checked; `body` is what is kept under the key of the content."""
     if body is None or content_hash(body) != stored.content.hash:
@@ -77,13 +73,14 @@ def read(
         return body[first:beyond]
     if len(body) != _HASH_BYTES * -(-stored.size // stored.chunk_size):
         raise CorruptStateError("has lost pieces")
-    return _read_pieces(connection, stored, body, first, max(first, beyond))
+    return _read_pieces(db, family, stored, body, first, max(first, beyond))
 
 
-def _read_pieces(connection: apsw.Connection, stored: Bytes, hashes: bytes, first: int, beyond: int) -> bytes:
+def _read_pieces(db: Transaction, family: int, stored: Bytes, hashes: bytes, first: int, beyond: int) -> bytes:
     assert stored.chunk_size is not None  # noqa: S101 - the caller has looked
     start, stop = first // stored.chunk_size, -(-beyond // stored.chunk_size)
-    rows = fetch_all(connection, "read_chunks", {"whole": stored.content.key, "start": start, "stop": stop})
+    stretch = {"family": family, "whole": stored.content.key, "start": start, "stop": stop}
+    rows = db.fetch_all("read_chunks", stretch)
     if len(rows) != max(stop - start, 0):
         raise CorruptStateError("has lost pieces")
     for position, (digest, piece) in enumerate(rows, start):

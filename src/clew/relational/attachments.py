@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-import apsw
 import msgspec
 
 from clew.backend import (
@@ -22,12 +21,12 @@ from clew.backend import (
 from clew.errors import CorruptStateError, NotFoundError
 from clew.hashing import row_seal
 from clew.model import SAME, Attachment, AttachmentInfo, Label
-from clew.sqlite import pieces
-from clew.sqlite.content import Content
-from clew.sqlite.heads import Head, Node, find_node, move_tip, read_head
-from clew.sqlite.pieces import Bytes
-from clew.sqlite.queries import Row, execute, fetch_all, fetch_one
-from clew.sqlite.rows import CheckpointRow, shown_id
+from clew.relational import pieces
+from clew.relational.content import Content
+from clew.relational.heads import Head, Node, find_node, move_tip, read_head
+from clew.relational.pieces import Bytes
+from clew.relational.rows import CheckpointRow, shown_id
+from clew.relational.transaction import Key, Row, Transaction
 
 
 class AttachmentRow(NamedTuple):
@@ -37,7 +36,7 @@ class AttachmentRow(NamedTuple):
     content_type: bytes | None
     size: int
     chunk_size: int | None
-    content: int
+    content: Key
     seal: int
     hash: bytes | None
 
@@ -58,6 +57,7 @@ class AttachmentRow(NamedTuple):
 class Target(NamedTuple):
     """What an attachment belongs to: a checkpoint (`owner` is its id), or a label of the session `owner`."""
 
+    family: int
     session: int
     owner: bytes
     seq: int | None
@@ -66,7 +66,11 @@ class Target(NamedTuple):
     @property
     def place(self) -> dict[str, int | str | None]:
         """The part of the primary key that all its attachments share."""
-        return {"session": self.session, **({"seq": self.seq} if self.label is None else {"label": self.label})}
+        return {
+            "family": self.family,
+            "session": self.session,
+            **({"seq": self.seq} if self.label is None else {"label": self.label}),
+        }
 
     @property
     def find_query(self) -> str:
@@ -86,7 +90,12 @@ class Target(NamedTuple):
 
 def target_at(session: int, row: CheckpointRow) -> Target:
     """A checkpoint of a session."""
-    return Target(session, row.id, row.seq, None)
+    return Target(row.family, session, row.id, row.seq, None)
+
+
+def label_target(head: Head, label: str) -> Target:
+    """A label of a session that no checkpoint has yet."""
+    return Target(head.owner.family, head.owner.session, head.id.bytes, None, label)
 
 
 Cuts = dict[str, pieces.Cut]
@@ -98,29 +107,29 @@ def cut_all(items: Sequence[NewAttachment]) -> Cuts:
     return {item.name: pieces.cut(item.data) for item in items if item.data is not SAME}
 
 
-def attach(connection: apsw.Connection, session_id: UUID, new: NewAttachments, cuts: Cuts) -> None:
+def attach(db: Transaction, session_id: UUID, new: NewAttachments, cuts: Cuts) -> None:
     """See `Backend.attach`."""
-    head = read_head(connection, session_id)
-    node, target = _owner(connection, head, new.place)
-    outcomes = [_put(connection, head, target, item, cuts[item.name], new.on_conflict) for item in new.items]
+    head = read_head(db, session_id)
+    node, target = _owner(db, head, new.place)
+    outcomes = [_put(db, head, target, item, cuts[item.name], new.on_conflict) for item in new.items]
     if any(outcome is not _Outcome.KEPT for outcome in outcomes):
-        move_tip(connection, head, head.tip, new.now)
+        move_tip(db, head, head.tip, new.now)
         if node is not None:
-            touch(connection, head, node.row, new.now, attached=outcomes.count(_Outcome.ADDED))
+            touch(db, head, node.row, new.now, attached=outcomes.count(_Outcome.ADDED))
 
 
-def detach(connection: apsw.Connection, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
+def detach(db: Transaction, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
     """See `Backend.detach`."""
-    head = read_head(connection, session_id)
-    node, target = _owner(connection, head, place)
+    head = read_head(db, session_id)
+    node, target = _owner(db, head, place)
     for name in names:
-        if _existing(connection, target, name.encode()) is None:
+        if _existing(db, target, name.encode()) is None:
             raise attachment_not_found(name, None if node is None else UUID(bytes=node.row.id))
-        execute(connection, target.delete_query, {**target.place, "name": name})
+        db.execute(target.delete_query, {**target.place, "name": name})
     if names:
-        move_tip(connection, head, head.tip, now)
+        move_tip(db, head, head.tip, now)
         if node is not None:
-            touch(connection, head, node.row, now, attached=-len(names))
+            touch(db, head, node.row, now, attached=-len(names))
 
 
 class _Outcome(enum.Enum):
@@ -129,79 +138,77 @@ class _Outcome(enum.Enum):
     KEPT = "nothing has changed"
 
 
-def touch(connection: apsw.Connection, head: Head, row: CheckpointRow, now: int, *, attached: int = 0) -> CheckpointRow:
+def touch(db: Transaction, head: Head, row: CheckpointRow, now: int, *, attached: int = 0) -> CheckpointRow:
     """Write a checkpoint's label, how many more attachments it has, and that it changed now."""
     updated_at = max(now, row.created_at if row.updated_at is None else row.updated_at)
-    return _update(connection, head, row._replace(updated_at=updated_at), attached)
+    return _update(db, head, row._replace(updated_at=updated_at), attached)
 
 
 def attach_to_new(
-    connection: apsw.Connection, head: Head, row: CheckpointRow, parent: Node | None, new: NewCheckpoint, cuts: Cuts
+    db: Transaction, head: Head, row: CheckpointRow, parent: Node | None, new: NewCheckpoint, cuts: Cuts
 ) -> None:
     """Give a checkpoint just written what it comes with, and what waited for its label."""
-    attached = 0 if new.label is None else take_waiting(connection, head, row, new.label)
+    attached = 0 if new.label is None else take_waiting(db, head, row, new.label)
     target = target_at(head.owner.session, row)
     for item in new.attachments:
         if item.data is SAME:
-            outcome = _insert(connection, target, _of_parent(connection, head, parent, item.name))
+            outcome = _insert(db, target, _of_parent(db, head, parent, item.name))
         else:
-            outcome = _put(connection, head, target, item, cuts[item.name], "error")
+            outcome = _put(db, head, target, item, cuts[item.name], "error")
         attached += outcome is _Outcome.ADDED
     if attached:
-        _update(connection, head, row, attached)
+        _update(db, head, row, attached)
 
 
-def take_waiting(connection: apsw.Connection, head: Head, row: CheckpointRow, label: str) -> int:
+def take_waiting(db: Transaction, head: Head, row: CheckpointRow, label: str) -> int:
     """Give a checkpoint what waited for its label; how many attachments it has more by that."""
-    waiting = Target(head.owner.session, head.id.bytes, None, label)
-    found = [AttachmentRow(*columns) for columns in fetch_all(connection, "waiting_attachments", waiting.place)]
+    waiting = label_target(head, label)
+    found = [AttachmentRow(*columns) for columns in db.fetch_all("waiting_attachments", waiting.place)]
     target = target_at(head.owner.session, row)
-    outcomes = [_insert(connection, target, _check(attachment, waiting)) for attachment in found]
+    outcomes = [_insert(db, target, _check(attachment, waiting)) for attachment in found]
     if found:
-        execute(connection, "end_waiting", waiting.place)
+        db.execute("end_waiting", waiting.place)
     return outcomes.count(_Outcome.ADDED)
 
 
-def _update(connection: apsw.Connection, head: Head, row: CheckpointRow, attached: int) -> CheckpointRow:
+def _update(db: Transaction, head: Head, row: CheckpointRow, attached: int) -> CheckpointRow:
     row = row._replace(attachment_count=row.attachment_count + attached).sealed()
     label = None if row.label is None else row.label.decode()
-    execute(connection, "touch_checkpoint", {**row._asdict(), "session": head.owner.session, "label": label})
+    db.execute("touch_checkpoint", {**row._asdict(), **head.owner.key, "label": label})
     return row
 
 
-def copy_all(connection: apsw.Connection, origin: Head, copy: Head, ids: dict[int, tuple[bytes, bytes]]) -> None:
+def copy_all(db: Transaction, origin: Head, copy: Head, ids: dict[int, tuple[bytes, bytes]]) -> None:
     """Give the checkpoints of a copied session their attachments; `ids` are the old and the new id of each by seq."""
-    session, target = {"session": origin.owner.session}, copy.owner.session
-    for seq, *columns in fetch_all(connection, "attachments_of_session", session):
+    family, session = copy.owner.family, copy.owner.session
+    for seq, *columns in db.fetch_all("attachments_of_session", origin.owner.key):
         old, new = ids[seq]
-        row = _check(AttachmentRow(*columns), Target(origin.owner.session, old, seq, None))
-        _write(connection, Target(target, new, seq, None), row)
-    for label, *columns in fetch_all(connection, "waiting_attachments_of_session", session):
-        waiting = Target(origin.owner.session, origin.id.bytes, None, label.decode())
+        row = _check(AttachmentRow(*columns), Target(family, origin.owner.session, old, seq, None))
+        _write(db, Target(family, session, new, seq, None), row)
+    for label, *columns in db.fetch_all("waiting_attachments_of_session", origin.owner.key):
+        waiting = label_target(origin, label.decode())
         row = _check(AttachmentRow(*columns), waiting)
-        _write(connection, waiting._replace(session=target, owner=copy.id.bytes), row)
+        _write(db, waiting._replace(session=session, owner=copy.id.bytes), row)
 
 
-def copy_one(connection: apsw.Connection, node: Node, origin: Head, copy: Head, row: CheckpointRow) -> None:
+def copy_one(db: Transaction, node: Node, origin: Head, copy: Head, row: CheckpointRow) -> None:
     """Give the root of a fork the attachments of the checkpoint that it began as."""
     source = target_at(origin.owner.session, node.row)
-    (found,) = _rows(connection, [source])
+    (found,) = _rows(db, [source])
     for attachment in found:
-        _write(connection, target_at(copy.owner.session, row), _check(attachment, source))
+        _write(db, target_at(copy.owner.session, row), _check(attachment, source))
     if found:
-        _update(connection, copy, row, len(found))
+        _update(db, copy, row, len(found))
 
 
 # -- reading
 
 
-def load_attachments(
-    connection: apsw.Connection, ids: Sequence[UUID], prefix: str
-) -> dict[UUID, dict[str, Attachment]]:
+def load_attachments(db: Transaction, ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
     """See `Backend.get_attachments`."""
-    owners = [_read_owner(columns) for columns in _by_id(connection, ids)]
+    owners = [_read_owner(columns) for columns in _by_id(db, ids)]
     found: dict[UUID, dict[str, Attachment]] = {}
-    for id, (readable, damage) in zip(ids, load_readable(connection, owners, prefix), strict=True):
+    for id, (readable, damage) in zip(ids, load_readable(db, owners, prefix), strict=True):
         if damage is not None:
             raise damage
         found[id] = readable
@@ -209,7 +216,7 @@ def load_attachments(
 
 
 def load_readable(
-    connection: apsw.Connection, owners: Sequence[tuple[int, CheckpointRow]], prefix: str
+    db: Transaction, owners: Sequence[tuple[int, CheckpointRow]], prefix: str
 ) -> list[tuple[dict[str, Attachment], CorruptStateError | None]]:
     """For each checkpoint its attachments that can be read, and what is wrong with the first that cannot.
 
@@ -217,9 +224,9 @@ def load_readable(
     """
     targets = [target_at(session, row) for session, row in owners]
     wanted = prefix.encode()
-    everything = _rows(connection, targets)
+    everything = _rows(db, targets)
     chosen = [[row for row in found if row.name is not None and row.name.startswith(wanted)] for found in everything]
-    bodies = _Bodies(connection, {row.content for found in chosen for row in found})
+    bodies = _Bodies(db, targets, chosen)
     results: list[tuple[dict[str, Attachment], CorruptStateError | None]] = []
     for (_, owner), target, found, rows in zip(owners, targets, everything, chosen, strict=True):
         readable: dict[str, Attachment] = {}
@@ -233,11 +240,11 @@ def load_readable(
     return results
 
 
-def list_attachments(connection: apsw.Connection, checkpoint_id: UUID, prefix: str) -> list[AttachmentInfo]:
+def list_attachments(db: Transaction, checkpoint_id: UUID, prefix: str) -> list[AttachmentInfo]:
     """See `Backend.list_attachments`."""
-    ((session, owner),) = [_read_owner(columns) for columns in _by_id(connection, [checkpoint_id])]
+    ((session, owner),) = [_read_owner(columns) for columns in _by_id(db, [checkpoint_id])]
     target = target_at(session, owner)
-    (found,) = _rows(connection, [target])
+    (found,) = _rows(db, [target])
     infos = [_info(row, target) for row in found]
     lost = _lost(owner, len(found))
     if lost is not None:
@@ -245,53 +252,54 @@ def list_attachments(connection: apsw.Connection, checkpoint_id: UUID, prefix: s
     return [info for info in infos if info.name.startswith(prefix) or info.damage is not None]
 
 
-def list_waiting(connection: apsw.Connection, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
+def list_waiting(db: Transaction, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
     """See `Backend.list_waiting`."""
-    head = read_head(connection, session_id)
+    head = read_head(db, session_id)
     found: dict[str, list[AttachmentInfo]] = {}
-    for label, *columns in fetch_all(connection, "waiting_attachments_of_session", {"session": head.owner.session}):
-        target = Target(head.owner.session, session_id.bytes, None, label.decode(errors="replace"))
+    for label, *columns in db.fetch_all("waiting_attachments_of_session", head.owner.key):
+        target = label_target(head, label.decode(errors="replace"))
         found.setdefault(label.decode(errors="replace"), []).append(_info(AttachmentRow(*columns), target))
     return found
 
 
-def load_slice(
-    connection: apsw.Connection, checkpoint_id: UUID, name: str, start: int | None, stop: int | None
-) -> Attachment:
+def load_slice(db: Transaction, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
     """See `Backend.get_attachment`."""
-    ((session, owner),) = [_read_owner(columns) for columns in _by_id(connection, [checkpoint_id])]
+    ((session, owner),) = [_read_owner(columns) for columns in _by_id(db, [checkpoint_id])]
     target = target_at(session, owner)
-    row = _existing(connection, target, name.encode())
+    row = _existing(db, target, name.encode())
     if row is None:
-        (found,) = _rows(connection, [target])
+        (found,) = _rows(db, [target])
         raise _lost(owner, len(found)) or attachment_not_found(name, checkpoint_id)
-    return _Bodies(connection, {row.content}).read(_check(row, target), target, start, stop)
+    return _Bodies(db, [target], [[row]]).read(_check(row, target), target, start, stop)
 
 
 class _Bodies:
     """The bytes of some content, each read once, and each attachment made of it once."""
 
-    def __init__(self, connection: apsw.Connection, keys: set[int]) -> None:
-        wanted = msgspec.json.encode(sorted(key for key in keys if isinstance(key, int))).decode()
-        self._connection = connection
-        self._bodies: dict[int, bytes] = dict(fetch_all(connection, "bodies_by_key", {"keys": wanted}))
-        self._made: dict[tuple[int, bytes | None], Attachment] = {}
+    def __init__(self, db: Transaction, targets: Sequence[Target], rows: Sequence[Sequence[AttachmentRow]]) -> None:
+        """The attachments of each target."""
+        self._db = db
+        self._bodies = db.bodies(
+            {(target.family, row.content) for target, found in zip(targets, rows, strict=True) for row in found}
+        )
+        self._made: dict[tuple[int, Key, bytes | None], Attachment] = {}
 
     def read(self, row: AttachmentRow, target: Target, start: int | None = None, stop: int | None = None) -> Attachment:
         """The bytes of an attachment whose row has been checked."""
-        kind = (row.content, row.content_type)
+        kind = (target.family, row.content, row.content_type)
         if kind not in self._made:
             try:
-                data = pieces.read(self._connection, row.stored(), self._bodies.get(row.content), start, stop)
+                body = self._bodies.get((target.family, row.content))
+                data = pieces.read(self._db, target.family, row.stored(), body, start, stop)
             except CorruptStateError as error:
                 raise _damaged(row, shown_id(target.owner), error.message) from error
             self._made[kind] = Attachment(data, _text(row.content_type))
         return self._made[kind]
 
 
-def _by_id(connection: apsw.Connection, ids: Sequence[UUID]) -> list[Row]:
+def _by_id(db: Transaction, ids: Sequence[UUID]) -> list[Row]:
     wanted = msgspec.json.encode([id.hex for id in ids]).decode()
-    return fetch_all(connection, "checkpoints_by_id", {"ids": wanted})
+    return db.fetch_all("checkpoints_by_id", {"ids": wanted})
 
 
 def _read_owner(columns: Row) -> tuple[int, CheckpointRow]:
@@ -302,11 +310,11 @@ def _read_owner(columns: Row) -> tuple[int, CheckpointRow]:
     return session, CheckpointRow(*row).check()
 
 
-def _rows(connection: apsw.Connection, targets: Sequence[Target]) -> list[list[AttachmentRow]]:
+def _rows(db: Transaction, targets: Sequence[Target]) -> list[list[AttachmentRow]]:
     """The attachments of each checkpoint, in the order of their names."""
     page = msgspec.json.encode([(target.session, target.seq) for target in targets]).decode()
     found: list[list[AttachmentRow]] = [[] for _ in targets]
-    for index, *columns in fetch_all(connection, "attachments_on_page", {"page": page}):
+    for index, *columns in db.fetch_all("attachments_on_page", {"page": page}):
         found[index].append(AttachmentRow(*columns))
     return found
 
@@ -325,13 +333,13 @@ def _info(row: AttachmentRow, target: Target) -> AttachmentInfo:
 # -- writing
 
 
-def _owner(connection: apsw.Connection, head: Head, place: Place) -> tuple[Node | None, Target]:
+def _owner(db: Transaction, head: Head, place: Place) -> tuple[Node | None, Target]:
     """The checkpoint to attach to, None for a label that nothing has yet, and where its attachments are."""
     try:
-        node = find_node(connection, head, place)
+        node = find_node(db, head, place)
     except NotFoundError:
         if isinstance(place, Label):
-            return None, Target(head.owner.session, head.id.bytes, None, place.name)
+            return None, label_target(head, place.name)
         raise
     if node is None:
         raise no_active_checkpoint(head.id)
@@ -339,7 +347,7 @@ def _owner(connection: apsw.Connection, head: Head, place: Place) -> tuple[Node 
 
 
 def _put(
-    connection: apsw.Connection,
+    db: Transaction,
     head: Head,
     target: Target,
     item: NewAttachment,
@@ -347,46 +355,46 @@ def _put(
     on_conflict: OnConflict,
 ) -> _Outcome:
     """Store an attachment."""
-    taken = _existing(connection, target, item.name.encode())
+    taken = _existing(db, target, item.name.encode())
     if taken is not None and on_conflict == "keep":
         return _Outcome.KEPT
-    size, chunk_size, content = pieces.store(connection, head.owner.family, data)
+    size, chunk_size, content = pieces.store(db, head.owner.family, data)
     content_type = None if item.content_type is None else item.content_type.encode()
     row = AttachmentRow(item.name.encode(), content_type, size, chunk_size, content.key, 0, content.hash)
     if taken is not None and taken.is_like(row):
         return _Outcome.KEPT
     if taken is not None and on_conflict == "error":
         raise attachment_taken(item.name)
-    _write(connection, target, row)
+    _write(db, target, row)
     return _Outcome.ADDED if taken is None else _Outcome.REPLACED
 
 
-def _insert(connection: apsw.Connection, target: Target, row: AttachmentRow) -> _Outcome:
+def _insert(db: Transaction, target: Target, row: AttachmentRow) -> _Outcome:
     """Store an attachment whose bytes are there; ConflictError where the name has others."""
-    taken = _existing(connection, target, row.name)
+    taken = _existing(db, target, row.name)
     if taken is None:
-        _write(connection, target, row)
+        _write(db, target, row)
         return _Outcome.ADDED
     if not taken.is_like(row):
         raise attachment_taken(row.name.decode())
     return _Outcome.KEPT
 
 
-def _write(connection: apsw.Connection, target: Target, row: AttachmentRow) -> None:
+def _write(db: Transaction, target: Target, row: AttachmentRow) -> None:
     values = {**row._asdict(), **target.place, "name": row.name.decode(), "content_type": _text(row.content_type)}
-    execute(connection, target.put_query, {**values, "seal": row.seal_at(target)})
+    db.execute(target.put_query, {**values, "seal": row.seal_at(target)})
 
 
-def _existing(connection: apsw.Connection, target: Target, name: bytes) -> AttachmentRow | None:
-    columns = fetch_one(connection, target.find_query, {**target.place, "name": name.decode()})
+def _existing(db: Transaction, target: Target, name: bytes) -> AttachmentRow | None:
+    columns = db.fetch_one(target.find_query, {**target.place, "name": name.decode()})
     return None if columns is None else AttachmentRow(*columns)
 
 
-def _of_parent(connection: apsw.Connection, head: Head, parent: Node | None, name: str) -> AttachmentRow:
+def _of_parent(db: Transaction, head: Head, parent: Node | None, name: str) -> AttachmentRow:
     if parent is None:
         raise attachment_not_found(name, None)
     target = target_at(head.owner.session, parent.row)
-    row = _existing(connection, target, name.encode())
+    row = _existing(db, target, name.encode())
     if row is None:
         raise attachment_not_found(name, UUID(bytes=parent.row.id))
     return _check(row, target)

@@ -1,9 +1,9 @@
 """Writing, reading and listing sessions, inside a transaction that the caller holds."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-import apsw
 import msgspec
 
 from clew.backend import (
@@ -20,18 +20,19 @@ from clew.backend import (
     source_taken,
 )
 from clew.cursors import decode_cursor, encode_cursor
+from clew.errors import NotFoundError
 from clew.ids import new_id
 from clew.model import KEEP, Page, Session, SessionStatus, SessionSummary
-from clew.sqlite import attachments, rows
-from clew.sqlite.checkpoints import (
+from clew.relational import attachments, rows
+from clew.relational.checkpoints import (
     Deferred,
     checkpoint_from_row,
     insert_checkpoint,
     insert_row,
     new_row,
 )
-from clew.sqlite.content import Content, store_json
-from clew.sqlite.heads import (
+from clew.relational.content import Content, store_json
+from clew.relational.heads import (
     Head,
     Tip,
     active_is_missing,
@@ -40,48 +41,47 @@ from clew.sqlite.heads import (
     move_tip,
     read_head,
 )
-from clew.sqlite.queries import MAX_ROWS, execute, fetch_all, fetch_one
-from clew.sqlite.rows import CheckpointRow, SessionRow
-from clew.sqlite.timelines import EMPTY, Owner, extend
+from clew.relational.rows import CheckpointRow, SessionRow
+from clew.relational.timelines import EMPTY, Owner, extend
+from clew.relational.transaction import MAX_ROWS, Transaction
 from clew.text import fold, folded_or_none
 from clew.times import to_micros
 
 
-def create_session(connection: apsw.Connection, new: NewSession, *, ensure: bool, deferred: Deferred) -> Session:
+def create_session(db: Transaction, new: NewSession, *, ensure: bool, deferred: Deferred) -> Session:
     """See `Backend.create_session`."""
-    existing = _existing(connection, new, ensure)
+    existing = _existing(db, new, ensure)
     if existing is not None:
-        return load_session(connection, existing, deferred)
-    if new.parent_session_id is not None and not fetch_one(
-        connection, "session_exists", {"id": new.parent_session_id.bytes}
-    ):
+        return load_session(db, existing, deferred)
+    if new.parent_session_id is not None and not db.fetch_one("session_exists", {"id": new.parent_session_id.bytes}):
         raise session_not_found(new.parent_session_id)
-    if fetch_one(connection, "checkpoint_claim", {"id": new.checkpoint_id.bytes}):
+    db.lock_id(new.checkpoint_id)
+    if db.fetch_one("checkpoint_claim", {"id": new.checkpoint_id.bytes}):
         raise id_taken("checkpoint", new.checkpoint_id)
-    head = _begin_family(connection, new)
+    head = _begin_family(db, new)
     row = new_row(
         head,
         id=new.checkpoint_id,
         parent=None,
-        point=extend(connection, head.owner, EMPTY, new.bodies),
-        metadata=None if new.metadata is None else store_json(connection, head.owner.family, new.metadata),
+        point=extend(db, head.owner, EMPTY, new.bodies),
+        metadata=None if new.metadata is None else store_json(db, head.owner.family, new.metadata),
         label=None,
         created_at=head.tip.updated_at,
         fingerprint=None,
     )
-    insert_checkpoint(connection, head, row, None, has_news=bool(new.bodies))
-    return load_session(connection, new.id, deferred)
+    insert_checkpoint(db, head, row, None, has_news=bool(new.bodies))
+    return load_session(db, new.id, deferred)
 
 
-def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, deferred: Deferred) -> Session:
+def fork_session(db: Transaction, session_id: UUID, new: NewFork, deferred: Deferred) -> Session:
     """See `Backend.fork_session`."""
-    if _is_written(connection, new.id, new.fingerprint):
-        return load_session(connection, new.id, deferred)
-    origin = read_head(connection, session_id)
-    node = find_node(connection, origin, new.source_checkpoint)
+    if _is_written(db, new.id, new.fingerprint):
+        return load_session(db, new.id, deferred)
+    origin = read_head(db, session_id)
+    node = find_node(db, origin, new.source_checkpoint)
     if node is None:
         raise no_active_checkpoint(session_id)
-    head = _insert_alike(connection, read_stored(connection, session_id), new, forked_from=node.row.id)
+    head = _insert_alike(db, read_stored(db, session_id), new, forked_from=node.row.id)
     row = new_row(
         head,
         id=new.checkpoint_id,
@@ -92,27 +92,27 @@ def fork_session(connection: apsw.Connection, session_id: UUID, new: NewFork, de
         created_at=head.tip.updated_at,
         fingerprint=None,
     )
-    insert_checkpoint(connection, head, row, None, has_news=node.point.length > 0)
-    attachments.copy_one(connection, node, origin, head, row)
-    return load_session(connection, new.id, deferred)
+    insert_checkpoint(db, head, row, None, has_news=node.point.length > 0)
+    attachments.copy_one(db, node, origin, head, row)
+    return load_session(db, new.id, deferred)
 
 
-def copy_session(connection: apsw.Connection, session_id: UUID, new: NewCopy, deferred: Deferred) -> Session:
+def copy_session(db: Transaction, session_id: UUID, new: NewCopy, deferred: Deferred) -> Session:
     """See `Backend.copy_session`."""
-    if _is_written(connection, new.id, new.fingerprint):
-        return load_session(connection, new.id, deferred)
-    _check_source_free(connection, new.source, new.source_id)
-    origin = read_head(connection, session_id)
-    head = _insert_alike(connection, read_stored(connection, session_id), new)
-    ids = _copy_checkpoints(connection, origin, head)
-    attachments.copy_all(connection, origin, head, ids)
-    move_tip(connection, head, msgspec.structs.replace(origin.tip, revision=0), new.now)
-    return load_session(connection, new.id, deferred)
+    if _is_written(db, new.id, new.fingerprint):
+        return load_session(db, new.id, deferred)
+    _check_source_free(db, new.source, new.source_id)
+    origin = read_head(db, session_id)
+    head = _insert_alike(db, read_stored(db, session_id), new)
+    ids = _copy_checkpoints(db, origin, head)
+    attachments.copy_all(db, origin, head, ids)
+    move_tip(db, head, msgspec.structs.replace(origin.tip, revision=0), new.now)
+    return load_session(db, new.id, deferred)
 
 
-def load_session(connection: apsw.Connection, session_id: UUID, deferred: Deferred | None = None) -> Session:
+def load_session(db: Transaction, session_id: UUID, deferred: Deferred | None = None) -> Session:
     """A session with its active checkpoint, whose state is read now, or when touched where `deferred` is given."""
-    columns = fetch_one(connection, "session_by_id", {"id": session_id.bytes})
+    columns = db.fetch_one("session_by_id", {"id": session_id.bytes})
     if columns is None:
         raise session_not_found(session_id)
     row, checkpoint = rows.checked_session(columns[: rows.SESSION_COLUMNS]), columns[rows.SESSION_COLUMNS :]
@@ -120,27 +120,34 @@ def load_session(connection: apsw.Connection, session_id: UUID, deferred: Deferr
     if row.active is not None:
         if checkpoint[1] is None:
             raise active_is_missing(session_id)
-        active = checkpoint_from_row(connection, checkpoint, deferred)
+        active = checkpoint_from_row(db, checkpoint, deferred)
     return Session(**rows.session_fields(row), active_checkpoint=active)
 
 
-def read_stored(connection: apsw.Connection, session_id: UUID) -> SessionRow:
+def load_if_there(db: Transaction, session_id: UUID, deferred: Deferred) -> Session | None:
+    """The same, None where there is no such session."""
+    with suppress(NotFoundError):
+        return load_session(db, session_id, deferred)
+    return None
+
+
+def read_stored(db: Transaction, session_id: UUID) -> SessionRow:
     """The row of a session, which is as it was written."""
-    columns = fetch_one(connection, "session_row", {"id": session_id.bytes})
+    columns = db.fetch_one("session_row", {"id": session_id.bytes})
     if columns is None:
         raise session_not_found(session_id)
     return rows.checked_session(columns)
 
 
-def find_session_id(connection: apsw.Connection, source: str, source_id: str) -> UUID:
+def find_session_id(db: Transaction, source: str, source_id: str) -> UUID:
     """The id of the session that another program knows by this name."""
-    row = fetch_one(connection, "session_id_by_source", {"source": source, "source_id": source_id})
+    row = db.fetch_one("session_id_by_source", {"source": source, "source_id": source_id})
     if row is None:
         raise source_not_found(source, source_id)
     return UUID(bytes=row[0])
 
 
-def list_sessions(connection: apsw.Connection, query: SessionQuery) -> Page[SessionSummary]:
+def list_sessions(db: Transaction, query: SessionQuery) -> Page[SessionSummary]:
     """See `Backend.list_sessions`."""
     filters = _filters(query)
     cursor_at, cursor_id = None, None
@@ -153,24 +160,22 @@ def list_sessions(connection: apsw.Connection, query: SessionQuery) -> Page[Sess
         "limit": min(query.limit + 1, MAX_ROWS),
         "offset": query.offset,
     }
-    found = fetch_all(connection, "list_sessions", parameters)
+    found = db.fetch_all("list_sessions", parameters)
     items = [rows.session_summary(row) for row in found[: query.limit]]
     more = bool(items) and len(found) > len(items)
     return Page(
         items=items,
-        total=_total(connection, query, filters),
+        total=_total(db, query, filters),
         next_cursor=_cursor_after(items[-1]) if more else None,
     )
 
 
-def update_session(
-    connection: apsw.Connection, session_id: UUID, changes: SessionChanges, deferred: Deferred
-) -> Session:
+def update_session(db: Transaction, session_id: UUID, changes: SessionChanges, deferred: Deferred) -> Session:
     """See `Backend.update_session`."""
-    head = read_head(connection, session_id)
+    head = read_head(db, session_id)
     check_revision(head, changes.if_revision)
-    stored = read_stored(connection, session_id)
-    metadata = _changed_metadata(connection, changes, stored)
+    stored = read_stored(db, session_id)
+    metadata = _changed_metadata(db, changes, stored)
     wanted = stored._replace(
         title=stored.title if changes.title is KEEP else changes.title.encode(),
         visibility=stored.visibility if changes.visibility is KEEP else changes.visibility.encode(),
@@ -181,35 +186,32 @@ def update_session(
     )
     moved = changes.updated_at is not None and changes.updated_at > stored.updated_at
     if wanted != stored:
-        _update(connection, wanted)
+        _update(db, wanted)
     if wanted != stored or moved:
-        move_tip(connection, head, head.tip, changes.now if changes.updated_at is None else changes.updated_at)
-    return load_session(connection, session_id, deferred)
+        move_tip(db, head, head.tip, changes.now if changes.updated_at is None else changes.updated_at)
+    return load_session(db, session_id, deferred)
 
 
-def set_active_checkpoint(
-    connection: apsw.Connection, session_id: UUID, place: Place, now: int, deferred: Deferred
-) -> Session:
+def set_active_checkpoint(db: Transaction, session_id: UUID, place: Place, now: int, deferred: Deferred) -> Session:
     """See `Backend.set_active_checkpoint`."""
-    head = read_head(connection, session_id)
-    node = find_node(connection, head, place)
+    head = read_head(db, session_id)
+    node = find_node(db, head, place)
     if node is not None and node.seq != head.tip.active:
-        move_tip(connection, head, msgspec.structs.replace(head.tip, active=node.seq), now)
-    return load_session(connection, session_id, deferred)
+        move_tip(db, head, msgspec.structs.replace(head.tip, active=node.seq), now)
+    return load_session(db, session_id, deferred)
 
 
-def _changed_metadata(connection: apsw.Connection, changes: SessionChanges, stored: SessionRow) -> Content | None:
+def _changed_metadata(db: Transaction, changes: SessionChanges, stored: SessionRow) -> Content | None:
     if changes.metadata is KEEP:
         if stored.metadata is None or stored.metadata_hash is None:
             return None
         return Content(stored.metadata, stored.metadata_hash)
-    return None if changes.metadata is None else store_json(connection, stored.family, changes.metadata)
+    return None if changes.metadata is None else store_json(db, stored.family, changes.metadata)
 
 
-def _update(connection: apsw.Connection, row: SessionRow) -> None:
+def _update(db: Transaction, row: SessionRow) -> None:
     title = row.title.decode()
-    execute(
-        connection,
+    db.execute(
         "update_session",
         {
             "session": row.key,
@@ -224,21 +226,21 @@ def _update(connection: apsw.Connection, row: SessionRow) -> None:
     )
 
 
-def _existing(connection: apsw.Connection, new: NewSession, ensure: bool) -> UUID | None:
+def _existing(db: Transaction, new: NewSession, ensure: bool) -> UUID | None:
     """The session that the call asks for, where it exists; ConflictError where something of it is taken."""
     if ensure and new.source is not None and new.source_id is not None:
-        row = fetch_one(connection, "session_id_by_source", {"source": new.source, "source_id": new.source_id})
+        row = db.fetch_one("session_id_by_source", {"source": new.source, "source_id": new.source_id})
         if row is not None:
             return UUID(bytes=row[0])
-    if _is_written(connection, new.id, new.fingerprint):
+    if _is_written(db, new.id, new.fingerprint):
         return new.id
-    _check_source_free(connection, new.source, new.source_id)
+    _check_source_free(db, new.source, new.source_id)
     return None
 
 
-def _is_written(connection: apsw.Connection, id: UUID, fingerprint: bytes | None) -> bool:
+def _is_written(db: Transaction, id: UUID, fingerprint: bytes | None) -> bool:
     """Whether the same call has made the session; ConflictError where another one has."""
-    claim = fetch_one(connection, "session_claim", {"id": id.bytes})
+    claim = db.fetch_one("session_claim", {"id": id.bytes})
     if claim is None:
         return False
     if fingerprint is None or claim[0] != fingerprint:
@@ -246,14 +248,14 @@ def _is_written(connection: apsw.Connection, id: UUID, fingerprint: bytes | None
     return True
 
 
-def _check_source_free(connection: apsw.Connection, source: str | None, source_id: str | None) -> None:
+def _check_source_free(db: Transaction, source: str | None, source_id: str | None) -> None:
     if source is None or source_id is None:
         return
-    if fetch_one(connection, "session_id_by_source", {"source": source, "source_id": source_id}):
+    if db.fetch_one("session_id_by_source", {"source": source, "source_id": source_id}):
         raise source_taken(source, source_id)
 
 
-def _begin_family(connection: apsw.Connection, new: NewSession) -> Head:
+def _begin_family(db: Transaction, new: NewSession) -> Head:
     """Insert a session without checkpoints that begins a family, which has the number of its key."""
     created_at = new.now if new.created_at is None else new.created_at
     row = _unsealed(
@@ -268,18 +270,18 @@ def _begin_family(connection: apsw.Connection, new: NewSession) -> Head:
         created_at=created_at,
         fingerprint=new.fingerprint,
     )
-    head = _insert(connection, row)
+    head = _insert(db, row)
     metadata = None
     if new.session_metadata is not None:
-        metadata = store_json(connection, head.owner.session, new.session_metadata)
+        metadata = store_json(db, head.owner.session, new.session_metadata)
     row = row._replace(family=head.owner.session, metadata_hash=None if metadata is None else metadata.hash)
     key = None if metadata is None else metadata.key
-    execute(connection, "begin_family", {"session": head.owner.session, "metadata": key, "seal": row.new_seal()})
+    db.execute("begin_family", {"session": head.owner.session, "metadata": key, "seal": row.new_seal()})
     return msgspec.structs.replace(head, owner=Owner(head.owner.session, head.owner.session))
 
 
 def _insert_alike(
-    connection: apsw.Connection, stored: SessionRow, new: NewFork | NewCopy, *, forked_from: bytes | None = None
+    db: Transaction, stored: SessionRow, new: NewFork | NewCopy, *, forked_from: bytes | None = None
 ) -> Head:
     """Insert a session without checkpoints that is of another's family and takes over what a user set of it."""
     source, source_id, created_at = None, None, new.now
@@ -302,7 +304,7 @@ def _insert_alike(
         created_at=created_at,
         fingerprint=new.fingerprint,
     )
-    return _insert(connection, row._replace(seal=row.new_seal()))
+    return _insert(db, row._replace(seal=row.new_seal()))
 
 
 def _unsealed(*, id: bytes, title: bytes, visibility: bytes, created_at: int, **others: Any) -> SessionRow:
@@ -313,22 +315,18 @@ def _unsealed(*, id: bytes, title: bytes, visibility: bytes, created_at: int, **
     return SessionRow(**{**nothing, **begun, **given, "next_seq": 1, "checkpoint_count": 0, "revision": 0})
 
 
-def _insert(connection: apsw.Connection, row: SessionRow) -> Head:
+def _insert(db: Transaction, row: SessionRow) -> Head:
     title = row.title.decode()
     texts = {name: _text(getattr(row, name)) for name in ("visibility", "cwd", "source", "source_id")}
-    execute(
-        connection,
-        "insert_session",
-        {**row._asdict(), **texts, "title": title, "title_folded": folded_or_none(title)},
-    )
+    key = db.insert_session({**row._asdict(), **texts, "title": title, "title_folded": folded_or_none(title)})
     tip = Tip(None, row.next_seq, row.checkpoint_count, row.revision, row.updated_at, None)
-    return Head(UUID(bytes=row.id), Owner(connection.last_insert_rowid(), row.family), tip)
+    return Head(UUID(bytes=row.id), Owner(key, row.family), tip)
 
 
-def _copy_checkpoints(connection: apsw.Connection, origin: Head, copy: Head) -> dict[int, tuple[bytes, bytes]]:
+def _copy_checkpoints(db: Transaction, origin: Head, copy: Head) -> dict[int, tuple[bytes, bytes]]:
     """Write every checkpoint of `origin` again under a new id; the old and the new id of each by seq."""
     ids: dict[int, tuple[bytes, bytes]] = {}
-    for parent, *columns in fetch_all(connection, "checkpoints_of_session", {"session": origin.owner.session}):
+    for parent, *columns in db.fetch_all("checkpoints_of_session", origin.owner.key):
         row = CheckpointRow(*columns).check()
         ids[row.seq] = (row.id, new_id().bytes)
         copied = row._replace(
@@ -337,7 +335,7 @@ def _copy_checkpoints(connection: apsw.Connection, origin: Head, copy: Head) -> 
             parent_id=None if parent is None else ids[parent][1],
             fingerprint=None,
         )
-        insert_row(connection, copy.owner.session, copied.sealed(), parent)
+        insert_row(db, copy.owner, copied.sealed(), parent)
     return ids
 
 
@@ -354,14 +352,14 @@ def _filters(query: SessionQuery) -> dict[str, Any]:
     }
 
 
-def _total(connection: apsw.Connection, query: SessionQuery, filters: dict[str, Any]) -> int | None:
+def _total(db: Transaction, query: SessionQuery, filters: dict[str, Any]) -> int | None:
     if all(filters[name] is None for name in filters if name not in ("active", "deleted")):
         counted = "count_sessions_kept"
     elif query.count:
         counted = "count_sessions_filtered"
     else:
         return None
-    ((total,),) = fetch_all(connection, counted, filters)
+    ((total,),) = db.fetch_all(counted, filters)
     return int(total)
 
 

@@ -1,0 +1,156 @@
+"""What the backends over tables share: each method of the seam is one function run in one transaction."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from clew.backend import (
+    Backend,
+    CheckpointQuery,
+    CheckpointSearch,
+    Children,
+    NewAttachments,
+    NewCheckpoint,
+    NewCopy,
+    NewFork,
+    NewSession,
+    Place,
+    SessionChanges,
+    SessionQuery,
+)
+from clew.model import (
+    Attachment,
+    AttachmentInfo,
+    Checkpoint,
+    CheckpointSummary,
+    Page,
+    Session,
+    SessionSummary,
+    State,
+)
+from clew.relational import attachments, checkpoints, sessions, trees
+from clew.relational.transaction import Transaction
+
+T = TypeVar("T")
+
+Work = Callable[[Transaction], T]
+"""Something to do in a transaction. It may run more than once, after a rollback, so it changes nothing else."""
+
+
+class RelationalBackend(Backend):
+    """The seam but for what depends on where the tables are."""
+
+    @abstractmethod
+    def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
+        """Run `work` in a transaction that only reads; what is damaged is said to be of the checkpoint."""
+
+    @abstractmethod
+    def _write(self, work: Work[T], *, written: Work[T | None] | None = None, repeatable: bool = False) -> T:
+        """Run `work` in a transaction that is committed when this returns.
+
+        Where a connection is lost while that is under way, nobody knows whether it was committed. `written` finds out:
+        it gives the result where it was, else None. `repeatable` work may be done twice with the result of once.
+        """
+
+    def _deferred(self, checkpoint_id: UUID) -> State:
+        return State.deferred(lambda: self._read(lambda db: checkpoints.load_state(db, checkpoint_id), checkpoint_id))
+
+    def create_session(self, new: NewSession, *, ensure: bool = False) -> Session:
+        return self._write(
+            lambda db: sessions.create_session(db, new, ensure=ensure, deferred=self._deferred),
+            written=lambda db: sessions.load_if_there(db, new.id, self._deferred),
+        )
+
+    def get_session(self, session_id: UUID) -> Session:
+        return self._read(lambda db: sessions.load_session(db, session_id))
+
+    def find_session(self, source: str, source_id: str) -> Session:
+        def find(db: Transaction) -> Session:
+            return sessions.load_session(db, sessions.find_session_id(db, source, source_id))
+
+        return self._read(find)
+
+    def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
+        return self._read(lambda db: sessions.list_sessions(db, query))
+
+    def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
+        return self._write(lambda db: sessions.update_session(db, session_id, changes, self._deferred))
+
+    def fork_session(self, session_id: UUID, new: NewFork) -> Session:
+        return self._write(
+            lambda db: sessions.fork_session(db, session_id, new, self._deferred),
+            written=lambda db: sessions.load_if_there(db, new.id, self._deferred),
+        )
+
+    def copy_session(self, session_id: UUID, new: NewCopy) -> Session:
+        return self._write(
+            lambda db: sessions.copy_session(db, session_id, new, self._deferred),
+            written=lambda db: sessions.load_if_there(db, new.id, self._deferred),
+        )
+
+    def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
+        cuts = attachments.cut_all(new.attachments)
+        return self._write(
+            lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred),
+            written=lambda db: checkpoints.load_if_there(db, new.id, self._deferred),
+        )
+
+    def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
+        return self._read(lambda db: checkpoints.load_checkpoint(db, checkpoint_id), checkpoint_id)
+
+    def find_checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
+        return self._read(lambda db: checkpoints.load_labelled(db, session_id, label))
+
+    def list_checkpoints(self, query: CheckpointQuery) -> Page[CheckpointSummary]:
+        return self._read(lambda db: trees.list_checkpoints(db, query))
+
+    def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
+        return self._read(lambda db: trees.find_checkpoints(db, search))
+
+    def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
+        return self._read(lambda db: trees.list_children(db, checkpoint_id), checkpoint_id)
+
+    def list_ancestry(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
+        return self._read(lambda db: trees.list_ancestry(db, checkpoint_id), checkpoint_id)
+
+    def list_branches(self, session_id: UUID) -> list[CheckpointSummary]:
+        return self._read(lambda db: trees.list_branches(db, session_id))
+
+    def set_label(self, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> CheckpointSummary:
+        return self._write(lambda db: trees.set_label(db, checkpoint_id, label, now, move=move))
+
+    def delete_checkpoints(
+        self, session_id: UUID, ids: Sequence[UUID], children: Children, now: int, if_revision: int | None = None
+    ) -> Session:
+        return self._write(
+            lambda db: trees.delete_checkpoints(db, session_id, ids, children, now, if_revision, self._deferred)
+        )
+
+    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
+        return self._read(lambda db: checkpoints.load_slice(db, checkpoint_id, start, stop), checkpoint_id)
+
+    def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
+        return self._read(lambda db: trees.list_descent(db, checkpoint_id), checkpoint_id)
+
+    def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
+        return self._write(lambda db: sessions.set_active_checkpoint(db, session_id, place, now, self._deferred))
+
+    def attach(self, session_id: UUID, new: NewAttachments) -> None:
+        cuts = attachments.cut_all(new.items)
+        self._write(lambda db: attachments.attach(db, session_id, new, cuts))
+
+    def detach(self, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
+        self._write(lambda db: attachments.detach(db, session_id, place, names, now))
+
+    def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
+        return self._read(lambda db: attachments.list_waiting(db, session_id))
+
+    def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
+        return self._read(lambda db: attachments.load_attachments(db, checkpoint_ids, prefix))
+
+    def list_attachments(self, checkpoint_id: UUID, prefix: str) -> list[AttachmentInfo]:
+        return self._read(lambda db: attachments.list_attachments(db, checkpoint_id, prefix), checkpoint_id)
+
+    def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
+        return self._read(lambda db: attachments.load_slice(db, checkpoint_id, name, start, stop), checkpoint_id)

@@ -1,0 +1,103 @@
+"""A transaction on a connection to the file."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import apsw
+import msgspec
+
+from clew.errors import CorruptStateError
+from clew.relational.transaction import Key, Row, Transaction
+from clew.sqlite.queries import SQL
+
+
+class SQLiteTransaction(Transaction):
+    """Statements on a connection whose transaction is open."""
+
+    __slots__ = ("_connection", "_run")
+    unreadable = (apsw.CorruptError, apsw.NotADBError)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._run = connection.execute
+
+    def fetch_all(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        query = SQL[name]
+        rows: list[Row] = self._run(query.text, query.pick(parameters)).fetchall()
+        return rows
+
+    def fetch_one(self, name: str, parameters: Mapping[str, Any]) -> Row | None:
+        query = SQL[name]
+        row: Row | None = self._run(query.text, query.pick(parameters)).fetchone()
+        return row
+
+    def iterate(self, name: str, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        query = SQL[name]
+        rows: Iterator[Row] = self._run(query.text, query.pick(parameters))
+        return rows
+
+    def execute(self, name: str, parameters: Mapping[str, Any]) -> None:
+        query = SQL[name]
+        self._run(query.text, query.pick(parameters))
+
+    def execute_values(self, name: str, values: Row) -> None:
+        self._run(SQL[name].text, values)
+
+    def insert_session(self, parameters: Mapping[str, Any]) -> int:
+        self.execute("insert_session", parameters)
+        return self._connection.last_insert_rowid()
+
+    def insert_timeline(self, parameters: Mapping[str, Any]) -> int:
+        self.execute("insert_timeline", parameters)
+        return self._connection.last_insert_rowid()
+
+    def insert_entries(self, family: int, timeline: int, start: int, entries: Sequence[tuple[Key, int]]) -> None:
+        rows = [(timeline, position, key, seal) for position, (key, seal) in enumerate(entries, start)]
+        self._connection.executemany(SQL["insert_entry"].text, rows)
+
+    def lock_session(self, session_id: UUID, *, collecting: bool = False) -> None:
+        pass  # whoever writes is alone
+
+    def lock_family(self, family: int) -> None:
+        pass
+
+    def lock_id(self, id: UUID) -> None:
+        pass
+
+    def store_content(self, family: int, body: bytes, digest: bytes, *, is_text: bool = True) -> Key:
+        # Text has even numbers among what shares a hash and bytes odd ones, so that neither depends on the other.
+        key = self._insert(family, digest, 0, body, is_text)
+        if key is not None:
+            return key
+        candidates = [
+            (key, stored)
+            for key, is_bytes, stored in self.fetch_all("find_content", {"family": family, "hash": digest})
+            if bool(is_bytes) is not is_text
+        ]
+        for key, stored in candidates:
+            if stored == body:
+                return int(key)
+        key = self._insert(family, digest, len(candidates), body, is_text)
+        if key is None:
+            raise CorruptStateError(f"content of family {family} is not numbered in order")
+        return key
+
+    def store_messages(self, family: int, bodies: Sequence[bytes], digests: Sequence[bytes]) -> Sequence[Key]:
+        before = self._connection.total_changes()
+        rows = [(family, digest, 0, body) for body, digest in zip(bodies, digests, strict=True)]
+        self._connection.executemany(SQL["insert_content"].text, rows)
+        if self._connection.total_changes() - before == len(rows):  # all were new: their keys follow each other
+            last = self._connection.last_insert_rowid()
+            return range(last - len(rows) + 1, last + 1)
+        return [self.store_content(family, body, digest) for _, digest, _, body in rows]
+
+    def bodies(self, places: Collection[tuple[int, Key]]) -> dict[tuple[int, Key], bytes]:
+        # A damaged row may hold anything for a key.
+        wanted = msgspec.json.encode([place for place in places if isinstance(place[1], int)]).decode()
+        return {(family, key): body for family, key, body in self.fetch_all("bodies_by_key", {"places": wanted})}
+
+    def _insert(self, family: int, digest: bytes, number: int, body: bytes, is_text: bool) -> int | None:
+        statement, tie = ("insert_content", 2 * number) if is_text else ("insert_bytes", 2 * number + 1)
+        self.execute(statement, {"family": family, "hash": digest, "tie": tie, "body": body})
+        return self._connection.last_insert_rowid() if self._connection.changes() else None
