@@ -2,17 +2,22 @@
 
 import os
 import re
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from clew.backend import Backend, Durability, Migratable
 from clew.errors import InvalidRequestError
 from clew.limits import DEFAULT_BUSY_TIMEOUT
-from clew.sqlite import open_backend
+from clew.sqlite import SQLiteBackend, open_backend
 from clew.text import shown
+
+if TYPE_CHECKING:
+    from clew.postgres import PostgresBackend
 
 MEMORY = ":memory:"
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.*", re.DOTALL)
+_POSTGRES = ("postgresql", "postgres")
 
 
 def open_url(
@@ -23,32 +28,67 @@ def open_url(
     read_only: bool = False,
 ) -> Backend:
     """The backend at `url`; see `clew.open`."""
-    return open_backend(
-        sqlite_path(url), durability=_durability(durability), busy_timeout=_seconds(busy_timeout), read_only=read_only
-    )
+    return _open(url, durability=_durability(durability), busy_timeout=_seconds(busy_timeout), read_only=read_only)
 
 
 def open_schema(url: str | os.PathLike[str] | None, busy_timeout: float) -> Migratable:
     """The backend at `url` with its schema as it is."""
-    return open_backend(sqlite_path(url), busy_timeout=_seconds(busy_timeout), migrate=False)
+    return _open(url, busy_timeout=_seconds(busy_timeout), migrate=False)
+
+
+def served_endpoint(url: str | os.PathLike[str] | None) -> str | None:
+    """The server that a URL leads to, without secrets; None where it leads to a file or memory."""
+    text = _checked(url)
+    if _scheme(text) not in _POSTGRES:
+        return None
+    return str(_postgres().endpoint_of(text))
 
 
 def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
     """The path that a URL names, None for a database in memory; InvalidRequestError where it names no SQLite file."""
+    text = _checked(url)
+    scheme = _scheme(text)
+    if scheme is None:
+        return None if text == MEMORY else text
+    if scheme != "sqlite":
+        raise InvalidRequestError(f"no backend opens {scheme}:// URLs")
+    return _path_after_scheme(text.partition("://")[2])
+
+
+def _open(url: str | os.PathLike[str] | None, **options: Any) -> "SQLiteBackend | PostgresBackend":
+    text = _checked(url)
+    if _scheme(text) in _POSTGRES:
+        backend: PostgresBackend = _postgres().open_backend(text, **options)
+        return backend
+    return open_backend(sqlite_path(text), **options)
+
+
+def _postgres() -> ModuleType:
+    """The PostgreSQL backend, which needs a driver that who keeps a file has no use for."""
+    try:
+        from clew import postgres
+    except ImportError as error:
+        raise InvalidRequestError(
+            f"{error.name} is missing, which postgresql:// URLs need: pip install 'clew[postgres]'"
+        ) from error
+    return postgres
+
+
+def _checked(url: str | os.PathLike[str] | None) -> str:
     text = default_url() if url is None else os.fspath(url) if isinstance(url, os.PathLike) else url
     if not isinstance(text, str) or not text or "\0" in text:
-        raise InvalidRequestError("url must be a path, sqlite:///path or :memory:")
+        raise InvalidRequestError("url must be a path, sqlite:///path, :memory: or postgresql://host/name")
     try:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidRequestError("url holds a lone surrogate, which is no character") from None
-    match = _URL.fullmatch(text)
-    if match is None:
-        return None if text == MEMORY else text
-    scheme, rest = match.groups()
-    if scheme.lower() != "sqlite":
-        raise InvalidRequestError(f"no backend opens {scheme}:// URLs")
-    return _path_after_scheme(rest)
+    return text
+
+
+def _scheme(url: str) -> str | None:
+    """The scheme of a URL, None where it is a path."""
+    match = _URL.fullmatch(url)
+    return None if match is None else match[1].lower()
 
 
 def default_url() -> str:

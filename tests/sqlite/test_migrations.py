@@ -7,6 +7,7 @@ import apsw
 import pytest
 
 import clew
+from clew.relational.statements import Migration
 from clew.sqlite import migrations
 
 
@@ -84,7 +85,7 @@ def test_a_migration_that_fails_leaves_the_schema_and_the_ledger_as_they_were(
 ) -> None:
     before = schema_of(path)
     known = migrations.known_migrations()
-    broken = migrations.Migration(known[-1].version + 1, "broken", "CREATE TABLE half (x); CREATE TABLE half (x)", "")
+    broken = Migration(known[-1].version + 1, "broken", "CREATE TABLE half (x); CREATE TABLE half (x)", "")
     monkeypatch.setattr(migrations, "known_migrations", lambda: (*known, broken))
     with pytest.raises(clew.InternalError, match="half"):
         clew.open(path)

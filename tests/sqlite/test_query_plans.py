@@ -5,7 +5,8 @@ import re
 import pytest
 
 import clew
-from clew.sqlite.queries import SQL, Query, parse_queries
+from clew.relational.statements import parse_queries
+from clew.sqlite.queries import SQL, Query
 
 # Those that read a family or a list from end to end, by what they are for.
 READS_IT_ALL = {

@@ -18,7 +18,7 @@ class Content(NamedTuple):
 def store_json(db: Transaction, family: int, body: bytes) -> Content:
     """JSON text in the family, written only where the family does not have it."""
     digest = content_hash(body)
-    return Content(db.store_content(family, body, digest), digest)
+    return Content(db.store_content(family, body, digest, "metadata"), digest)
 
 
 def read_content(db: Transaction, family: int, key: Key | None, checkpoint_id: UUID | None = None) -> bytes | None:

@@ -123,10 +123,14 @@ def label_holder(db: Transaction, head: Head, label: str) -> UUID | None:
 def move_tip(db: Transaction, head: Head, tip: Tip, now: int) -> Head:
     """Write what has changed: one revision more, and `updated_at` moved to `now` unless that would be back."""
     tip = msgspec.structs.replace(tip, revision=tip.revision + 1, updated_at=max(now, tip.updated_at))
-    values = msgspec.structs.astuple(tip)
-    seal = row_seal((head.id.bytes, head.owner.family, *values))
-    db.execute_values("set_tip", (*values, seal, head.owner.session))
+    seal = tip_seal(head, tip)
+    db.execute("set_tip", {**msgspec.structs.asdict(tip), "tip_seal": seal, "session": head.owner.session})
     return msgspec.structs.replace(head, tip=tip)
+
+
+def tip_seal(head: Head, tip: Tip) -> int:
+    """The seal of a tip."""
+    return row_seal((head.id.bytes, head.owner.family, *msgspec.structs.astuple(tip)))
 
 
 def check_revision(head: Head, expected: int | None) -> None:

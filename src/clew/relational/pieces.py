@@ -48,12 +48,12 @@ def cut(data: bytes) -> Cut:
 
 def store(db: Transaction, family: int, data: Cut) -> Bytes:
     """Store bytes in a family; what of them is there already is not stored again."""
-    stored = [Content(db.store_content(family, piece, digest, is_text=False), digest) for piece, digest in data.pieces]
+    stored = [Content(db.store_content(family, piece, digest, "bytes"), digest) for piece, digest in data.pieces]
     if data.chunk_size is None:
         return Bytes(data.size, None, stored[0])
     hashes = data.hashes
     digest = content_hash(hashes)
-    whole = Content(db.store_content(family, hashes, digest, is_text=False), digest)
+    whole = Content(db.store_content(family, hashes, digest, "bytes"), digest)
     for position, piece in enumerate(stored):
         link = {"family": family, "whole": whole.key, "position": position, "content": piece.key}
         db.execute("insert_chunk", link)

@@ -6,10 +6,13 @@ a dict that may hold more than a statement has use for: an engine picks what it 
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 Row = tuple[Any, ...]
+
+Kind = Literal["message", "metadata", "bytes"]
+"""What content is: the JSON text of a message or of metadata, or bytes of an attachment."""
 
 Key = int | bytes
 """What content is found by within its family; an engine makes it."""
@@ -42,10 +45,6 @@ class Transaction(ABC):
     def execute(self, name: str, parameters: Mapping[str, Any]) -> None:
         """Run a statement that returns no rows."""
 
-    @abstractmethod
-    def execute_values(self, name: str, values: Row) -> None:
-        """The same with values in the order of its parameters: for those that run often."""
-
     # -- rows that get a key
 
     @abstractmethod
@@ -63,7 +62,7 @@ class Transaction(ABC):
     # -- content
 
     @abstractmethod
-    def store_content(self, family: int, body: bytes, digest: bytes, *, is_text: bool = True) -> Key:
+    def store_content(self, family: int, body: bytes, digest: bytes, kind: Kind) -> Key:
         """The key of `body`, whose hash is `digest`, in the family; written only where the family does not have it.
 
         The hash finds candidates and the bytes decide: a collision can never put other content in the place of `body`.
@@ -72,7 +71,7 @@ class Transaction(ABC):
 
     @abstractmethod
     def store_messages(self, family: int, bodies: Sequence[bytes], digests: Sequence[bytes]) -> Sequence[Key]:
-        """The same for many texts at once, nearly all of which are new."""
+        """The same for many messages at once, nearly all of which are new."""
 
     @abstractmethod
     def bodies(self, places: Collection[tuple[int, Key]]) -> dict[tuple[int, Key], bytes]:

@@ -27,10 +27,10 @@ from clew.relational.sessions import load_session, read_stored
 from clew.relational.transaction import MAX_ROWS, Row, Transaction
 
 _PAGES = {
-    "created": ("page_created", "pages"),
-    "-created": ("page_created_desc", "pages_desc"),
-    "label": ("page_label", "pages"),
-    "-label": ("page_label_desc", "pages_desc"),
+    "created": ("page_created", "pages_created"),
+    "-created": ("page_created_desc", "pages_created_desc"),
+    "label": ("page_label", "pages_label"),
+    "-label": ("page_label_desc", "pages_label_desc"),
 }
 """The queries for a page of one session, and of several, by its order."""
 
@@ -120,13 +120,12 @@ def _sessions(db: Transaction, ids: Sequence[UUID]) -> list[SessionRow]:
 
 def _page(db: Transaction, sessions: list[SessionRow], query: CheckpointQuery) -> list[Row]:
     """The key of each checkpoint on the page and one more, with what it is ordered by."""
-    by_label, is_one = query.order.endswith("label"), len(sessions) == 1
+    is_one = len(sessions) == 1
     after_key, after_session, after_seq = _position(query, is_one)
     parameters = {
         "family": sessions[0].family,
         "session": sessions[0].key,
         "sessions": msgspec.json.encode([session.key for session in sessions]).decode(),
-        "by_label": by_label,
         "after_key": after_key,
         "after_session": after_session,
         "after_seq": after_seq,

@@ -1,12 +1,12 @@
 """The one place where SQLite's errors become clew's."""
 
-from types import TracebackType
 from typing import ClassVar
 from uuid import UUID
 
 import apsw
 
 from clew.errors import CorruptStateError, InternalError, StorageError, UnavailableError
+from clew.relational.translation import READING, Translating, where
 
 _LOCKED = (apsw.BusyError, apsw.LockedError)
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
@@ -28,9 +28,9 @@ def translated(error: Exception, checkpoint_id: UUID | None = None) -> StorageEr
     if isinstance(error, _LOCKED):
         return UnavailableError(f"the store stayed locked beyond the time limit: {error}")
     if isinstance(error, _DAMAGED):
-        return CorruptStateError(f"the file is damaged{_where(checkpoint_id)}: {error}", checkpoint_id)
+        return CorruptStateError(f"the file is damaged{where(checkpoint_id)}: {error}", checkpoint_id)
     if isinstance(error, UnicodeDecodeError):
-        return CorruptStateError(f"stored text is not UTF-8{_where(checkpoint_id)}", checkpoint_id)
+        return CorruptStateError(f"stored text is not UTF-8{where(checkpoint_id)}", checkpoint_id)
     if isinstance(error, apsw.FullError):
         return UnavailableError(f"no space left to write: {error}")
     if isinstance(error, _UNUSABLE):
@@ -39,39 +39,23 @@ def translated(error: Exception, checkpoint_id: UUID | None = None) -> StorageEr
         return closed()
     if isinstance(error, (apsw.Error, MemoryError)):
         return InternalError(f"{type(error).__name__}: {error}")
-    return CorruptStateError(f"a stored row{_where(checkpoint_id)} cannot be read: {error}", checkpoint_id)
+    return CorruptStateError(f"a stored row{where(checkpoint_id)} cannot be read: {error}", checkpoint_id)
 
 
-class translating:  # noqa: N801 - used as a statement: `with translating():`
-    """Raise the clew error for whatever the driver raises inside.
+class translating(Translating):  # noqa: N801 - used as a statement: `with translating():`
+    """Around what calls the driver."""
 
-    A class, because a context manager made of a generator costs several times as much, in every call of a backend.
-    """
-
-    __slots__ = ("_checkpoint_id",)
+    __slots__ = ()
     errors: ClassVar[tuple[type[Exception], ...]] = (apsw.Error, UnicodeDecodeError, MemoryError)
-
-    def __init__(self, checkpoint_id: UUID | None = None) -> None:
-        self._checkpoint_id = checkpoint_id
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, self.errors):
-            raise translated(error, self._checkpoint_id) from error
+    translated = staticmethod(translated)
 
 
 class reading_rows(translating):  # noqa: N801
-    """The same where rows are read too: damage can give a column a value of another type than it was written with."""
+    """The same where rows are read too."""
 
     __slots__ = ()
-    errors = (*translating.errors, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+    errors = (*translating.errors, *READING)
 
 
 def closed() -> UnavailableError:
     return UnavailableError("the store is closed")
-
-
-def _where(checkpoint_id: UUID | None) -> str:
-    return "" if checkpoint_id is None else f" at checkpoint {checkpoint_id}"

@@ -1,26 +1,19 @@
-"""The schema as a sum of numbered migrations, each in one transaction together with its row in the ledger.
-
-A migration is two files, ``NNNN_name.sql`` and ``NNNN_name.down.sql``; once released it is never edited.
-"""
+"""The schema as a sum of numbered migrations, each in one transaction together with its row in the ledger."""
 
 import os
-import re
 from functools import cache
-from typing import NamedTuple
 
 import apsw
 
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import MigrationStatus
+from clew.relational.statements import Migration, migration_status, read_migrations
 from clew.sqlite.connections import pragma
-from clew.sqlite.queries import read_packaged
 
 APPLICATION_ID = 0x636C6577
 """``clew`` in ASCII, in the header of every file of clew's."""
 
-_FOLDER = "migrations"
-_FILE_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
-_COMMENT = re.compile(r"^--.*\n| {2,}-- .*$", re.MULTILINE)
+_FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 _LEDGER = (
     "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
     "applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))) STRICT"
@@ -39,34 +32,10 @@ _DISCARDED = {
 """What undoing a migration would lose, and how many of it there are."""
 
 
-class Migration(NamedTuple):
-    """One step of the schema."""
-
-    version: int
-    name: str
-    up: str
-    down: str
-
-
 @cache
 def known_migrations() -> tuple[Migration, ...]:
     """All migrations of this release, in order."""
-    names = os.listdir(os.path.join(os.path.dirname(__file__), _FOLDER))
-    matches = [match for match in map(_FILE_NAME.fullmatch, sorted(names)) if match]
-    return tuple(
-        Migration(
-            version=int(match[1]),
-            name=match[2],
-            up=_read(match[0]),
-            down=_read(match[0].replace(".sql", ".down.sql")),
-        )
-        for match in matches
-    )
-
-
-def _read(name: str) -> str:
-    """A script without its comments, which SQLite would keep with the schema, in every file."""
-    return _COMMENT.sub("", read_packaged(_FOLDER, name))
+    return read_migrations(_FOLDER)
 
 
 def check_is_ours(connection: apsw.Connection, path: str) -> None:
@@ -84,14 +53,7 @@ def check_is_ours(connection: apsw.Connection, path: str) -> None:
 
 def status(connection: apsw.Connection) -> MigrationStatus:
     """What has been applied to the file and what has not."""
-    applied = _applied(connection)
-    known = [migration.version for migration in known_migrations()]
-    return MigrationStatus(
-        current=max(applied, default=0),
-        latest=known[-1],
-        applied=applied,
-        pending=[version for version in known if version not in applied],
-    )
+    return migration_status(_applied(connection), known_migrations())
 
 
 def check_current(connection: apsw.Connection, path: str) -> None:

@@ -6,29 +6,9 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
+from clew.relational.statements import parse_queries, read_text
+
 _PARAMETER = re.compile(r"(?<!:):(\w+)")
-_HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-
-
-def parse_queries(text: str) -> dict[str, str]:
-    """Statements by name from text in which ``-- name: x`` begins each one.
-
-    Comments and the closing semicolon are dropped: SQLite caches a prepared statement by its text.
-    """
-    parts = _HEADER.split(text)[1:]
-    queries: dict[str, str] = {}
-    for name, body in zip(parts[::2], parts[1::2], strict=True):
-        if name in queries:
-            raise ValueError(f"two queries are named {name}")
-        lines = [line.strip() for line in body.splitlines() if not line.lstrip().startswith("--")]
-        queries[name] = " ".join(line for line in lines if line).removesuffix(";")
-    return queries
-
-
-def read_packaged(*names: str) -> str:
-    """The text of a file beside this module."""
-    with open(os.path.join(os.path.dirname(__file__), *names), encoding="utf-8") as file:
-        return file.read()
 
 
 class Query(NamedTuple):
@@ -51,4 +31,6 @@ def numbered(text: str) -> Query:
     return Query(text, (lambda values: (values[names[0]],)) if names else (lambda _: ()))
 
 
-SQL: Final = {name: numbered(text) for name, text in parse_queries(read_packaged("queries.sql")).items()}
+_FILE = os.path.join(os.path.dirname(__file__), "queries.sql")
+
+SQL: Final = {name: numbered(text) for name, text in parse_queries(read_text(_FILE)).items()}

@@ -229,24 +229,46 @@ WHERE c.session = :session AND c.label > :lower AND c.label < coalesce(:upper, x
 ORDER BY c.label DESC
 LIMIT :limit OFFSET :offset;
 
--- name: pages
--- A page of the checkpoints of several sessions, by label or by time.
-SELECT c.session, c.seq, CASE WHEN :by_label THEN CAST(c.label AS BLOB) ELSE c.created_at END FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session IN (SELECT value FROM json_each(:sessions)) AND (NOT :by_label OR c.label IS NOT NULL)
-    AND (:after_key IS NULL OR (CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq) > (:after_key, :after_session, :after_seq))
+-- name: pages_created
+-- A page of the checkpoints of several sessions, by time.
+SELECT c.session, c.seq, c.created_at FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session IN (SELECT value FROM json_each(:sessions))
+    AND (:after_key IS NULL OR (c.created_at, c.session, c.seq) > (:after_key, :after_session, :after_seq))
     AND (:before_label IS NULL OR c.label < :before_label)
     AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
-ORDER BY CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq
+ORDER BY c.created_at, c.session, c.seq
 LIMIT :limit OFFSET :offset;
 
--- name: pages_desc
+-- name: pages_created_desc
 -- The same, the last one first.
-SELECT c.session, c.seq, CASE WHEN :by_label THEN CAST(c.label AS BLOB) ELSE c.created_at END FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
-WHERE c.session IN (SELECT value FROM json_each(:sessions)) AND (NOT :by_label OR c.label IS NOT NULL)
-    AND (:after_key IS NULL OR (CASE WHEN :by_label THEN c.label ELSE c.created_at END, c.session, c.seq) < (:after_key, :after_session, :after_seq))
+SELECT c.session, c.seq, c.created_at FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session IN (SELECT value FROM json_each(:sessions))
+    AND (:after_key IS NULL OR (c.created_at, c.session, c.seq) < (:after_key, :after_session, :after_seq))
     AND (:before_label IS NULL OR c.label < :before_label)
     AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
-ORDER BY CASE WHEN :by_label THEN c.label ELSE c.created_at END DESC, c.session DESC, c.seq DESC
+ORDER BY c.created_at DESC, c.session DESC, c.seq DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: pages_label
+-- A page of the checkpoints of several sessions that have a label, by label.
+SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session IN (SELECT value FROM json_each(:sessions))
+    AND c.label IS NOT NULL
+    AND (:after_key IS NULL OR (c.label, c.session, c.seq) > (:after_key, :after_session, :after_seq))
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
+ORDER BY c.label, c.session, c.seq
+LIMIT :limit OFFSET :offset;
+
+-- name: pages_label_desc
+-- The same, the last one first.
+SELECT c.session, c.seq, CAST(c.label AS BLOB) FROM checkpoint AS c LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session IN (SELECT value FROM json_each(:sessions))
+    AND c.label IS NOT NULL
+    AND (:after_key IS NULL OR (c.label, c.session, c.seq) < (:after_key, :after_session, :after_seq))
+    AND (:before_label IS NULL OR c.label < :before_label)
+    AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
+ORDER BY c.label DESC, c.session DESC, c.seq DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: checkpoints_on_page

@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from clew.errors import CorruptStateError
-from clew.relational.transaction import Key, Row, Transaction
+from clew.relational.transaction import Key, Kind, Row, Transaction
 from clew.sqlite.queries import SQL
 
 
@@ -41,9 +41,6 @@ class SQLiteTransaction(Transaction):
         query = SQL[name]
         self._run(query.text, query.pick(parameters))
 
-    def execute_values(self, name: str, values: Row) -> None:
-        self._run(SQL[name].text, values)
-
     def insert_session(self, parameters: Mapping[str, Any]) -> int:
         self.execute("insert_session", parameters)
         return self._connection.last_insert_rowid()
@@ -65,8 +62,9 @@ class SQLiteTransaction(Transaction):
     def lock_id(self, id: UUID) -> None:
         pass
 
-    def store_content(self, family: int, body: bytes, digest: bytes, *, is_text: bool = True) -> Key:
+    def store_content(self, family: int, body: bytes, digest: bytes, kind: Kind) -> Key:
         # Text has even numbers among what shares a hash and bytes odd ones, so that neither depends on the other.
+        is_text = kind != "bytes"
         key = self._insert(family, digest, 0, body, is_text)
         if key is not None:
             return key
@@ -90,7 +88,7 @@ class SQLiteTransaction(Transaction):
         if self._connection.total_changes() - before == len(rows):  # all were new: their keys follow each other
             last = self._connection.last_insert_rowid()
             return range(last - len(rows) + 1, last + 1)
-        return [self.store_content(family, body, digest) for _, digest, _, body in rows]
+        return [self.store_content(family, body, digest, "message") for _, digest, _, body in rows]
 
     def bodies(self, places: Collection[tuple[int, Key]]) -> dict[tuple[int, Key], bytes]:
         # A damaged row may hold anything for a key.

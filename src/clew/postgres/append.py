@@ -1,0 +1,172 @@
+"""The append: one statement, sent to where this process left the session.
+
+Nearly every write adds messages to the active checkpoint of a session that this process wrote to last. What that write
+left is remembered, so everything about the new checkpoint is known before the server is asked: the statement writes it
+if the session is still so, and otherwise changes nothing, and the write goes the long way, under locks.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from clew import limits
+from clew.backend import NewCheckpoint
+from clew.hashing import content_hash, link_chain
+from clew.model import ACTIVE, KEEP
+from clew.postgres.objects import searchable_or_none
+from clew.relational.checkpoints import new_row
+from clew.relational.content import Content
+from clew.relational.heads import Head, Node, Tip, tip_seal
+from clew.relational.rows import CheckpointRow
+from clew.relational.timelines import Point, entry_seal
+
+_MAX_BYTES = 1024 * 1024
+
+CLASH = psycopg.errors.DivisionByZero
+"""What the statement raises, and takes everything back, where other content has the key of what it stores."""
+
+
+class Heads:
+    """The sessions that this process wrote to last, as it left them. Safe to use from many threads at once."""
+
+    def __init__(self) -> None:
+        self._heads: OrderedDict[UUID, Head] = OrderedDict()
+        self._mutex = threading.Lock()
+
+    def get(self, session_id: UUID) -> Head | None:
+        """The session, where it is remembered."""
+        return self._heads.get(session_id)
+
+    def put(self, head: Head) -> None:
+        """Remember a session as it was written, and was committed."""
+        with self._mutex:
+            known = self._heads.get(head.id)
+            if known is None or known.tip.revision <= head.tip.revision or known.owner != head.owner:
+                self._heads[head.id] = head
+                self._heads.move_to_end(head.id)
+            if len(self._heads) > limits.MAX_REMEMBERED_HEADS:
+                self._heads.popitem(last=False)
+
+    def forget(self, session_id: UUID) -> None:
+        """The session is not as it was remembered."""
+        with self._mutex:
+            self._heads.pop(session_id, None)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """An append ready to be sent, the checkpoint that it writes, and the head that the session has after it."""
+
+    parameters: Mapping[str, Any]
+    row: CheckpointRow
+    head: Head
+
+
+def plan(head: Head, new: NewCheckpoint) -> Plan | None:
+    """The append of a checkpoint to a session that is as `head` says; None where it is no plain append."""
+    parent = _parent(head, new)
+    if parent is None or not _is_plain(new, parent):
+        return None
+    digests = [content_hash(body) for body in new.bodies]
+    metadata = parent.metadata if new.metadata is KEEP else _hashed(new.metadata)
+    content = _content(new, digests)
+    if content is None:
+        return None
+    row = new_row(
+        head,
+        id=new.id,
+        parent=parent,
+        point=_point_after(parent.point, digests),
+        metadata=metadata,
+        label=None,
+        created_at=max(new.now, head.tip.updated_at) if new.created_at is None else new.created_at,
+        fingerprint=None,
+    )
+    tip = _tip_after(head.tip, row, has_news=bool(digests))
+    parameters = {**row._asdict(), **head.owner.key, **content, **_entries(parent.point, digests), "parent": parent.seq}
+    return Plan(
+        {**parameters, **_tips(head, tip)}, row, msgspec.structs.replace(head, tip=tip, active_row=(*row, True))
+    )
+
+
+def _parent(head: Head, new: NewCheckpoint) -> Node | None:
+    """The active checkpoint, where the new one is to be its child."""
+    active = head.active()
+    if active is None or (new.parent is not ACTIVE and new.parent != UUID(bytes=active.row.id)):
+        return None
+    return active
+
+
+def _is_plain(new: NewCheckpoint, parent: Node) -> bool:
+    """Whether the checkpoint is messages after all of its parent's, and metadata, and nothing else."""
+    whole = not new.full if new.prefix is None else new.prefix.whole == new.prefix.chain == parent.point.chain
+    ends = parent.point.is_end or (not new.bodies and parent.point.timeline is not None)
+    plain = new.fingerprint is None and new.label is None and not new.attachments
+    expected = new.if_active is None or new.if_active.bytes == parent.row.id
+    return whole and ends and plain and expected and sum(map(len, new.bodies)) <= _MAX_BYTES
+
+
+def _point_after(point: Point, digests: list[bytes]) -> Point:
+    return Point(point.timeline, point.length + len(digests), link_chain(point.chain, digests), is_end=True)
+
+
+def _tip_after(tip: Tip, row: CheckpointRow, *, has_news: bool) -> Tip:
+    return Tip(
+        active=row.seq,
+        next_seq=row.seq + 1,
+        checkpoint_count=tip.checkpoint_count + 1,
+        revision=tip.revision + 1,
+        updated_at=max(row.created_at, tip.updated_at),
+        last_message_at=row.created_at if has_news else tip.last_message_at,
+    )
+
+
+def _tips(head: Head, tip: Tip) -> dict[str, Any]:
+    """What the session has to be, and what it becomes."""
+    return {
+        "checkpoint_count": head.tip.checkpoint_count,
+        "revision": head.tip.revision,
+        "old_updated_at": head.tip.updated_at,
+        "old_last_message_at": head.tip.last_message_at,
+        "old_seal": tip_seal(head, head.tip),
+        "tip_updated_at": tip.updated_at,
+        "last_message_at": tip.last_message_at,
+        "tip_seal": tip_seal(head, tip),
+    }
+
+
+def _entries(point: Point, digests: list[bytes]) -> dict[str, Any]:
+    timeline = point.timeline or 0
+    seals = [entry_seal(timeline, position, digest) for position, digest in enumerate(digests, point.length)]
+    return {"start": point.length, "seals": seals, "contents": digests}
+
+
+def _content(new: NewCheckpoint, digests: list[bytes]) -> dict[str, Any] | None:
+    """What is to be stored, each once, in the order of the keys; None where two bodies share a hash."""
+    bodies: dict[bytes, bytes] = {}
+    objects: dict[bytes, str | None] = {}
+    given = list(zip(digests, new.bodies, strict=True))
+    if isinstance(new.metadata, bytes):
+        digest = content_hash(new.metadata)
+        given.append((digest, new.metadata))
+        objects[digest] = searchable_or_none(new.metadata)
+    for digest, body in given:
+        if bodies.setdefault(digest, body) != body:
+            return None
+    keys = sorted(bodies)
+    return {
+        "keys": keys,
+        "bodies": [bodies[key] for key in keys],
+        "objects": [objects.get(key) for key in keys],
+    }
+
+
+def _hashed(metadata: bytes | None) -> Content | None:
+    if metadata is None:
+        return None
+    digest = content_hash(metadata)
+    return Content(digest, digest)

@@ -1,0 +1,837 @@
+-- Every statement of the PostgreSQL backend but the migrations. `-- name:` begins one; the lines under it say what for.
+-- A parameter is written :name::type, so that a plan never depends on what is given; `object` is the JSON of a filter.
+-- The columns of a session and of a checkpoint come in the order of SessionRow and CheckpointRow in relational/rows.py.
+
+-- name: insert_session
+-- A session without an active checkpoint yet, under the next key. One that begins a family does not know its number: see begin_family.
+WITH added AS (
+    INSERT INTO clew_session (
+        key, id, family, title, title_folded, visibility, cwd, source, source_id, parent_session_id, forked_from, metadata,
+        created_at, fingerprint, seal
+    ) VALUES (
+        nextval('clew_key'), :id::uuid, :family::bigint, :title::text, :title_folded::text, :visibility::text, :cwd::text,
+        :source::text, :source_id::text, :parent_session_id::uuid, :forked_from::uuid, :metadata::bytea, :created_at::bigint,
+        :fingerprint::bytea, :seal::integer
+    ) RETURNING key
+)
+INSERT INTO clew_tip (
+    session, id, status, active, next_seq, checkpoint_count, revision, updated_at, last_message_at, tip_seal, changed
+) SELECT added.key, :id::uuid, 'ACTIVE', NULL, 1, 0, 0, :created_at::bigint, NULL, 0, 0 FROM added
+RETURNING session;
+
+-- name: begin_family
+-- The first session of a family gives it its number.
+UPDATE clew_session SET family = key, metadata = :metadata::bytea, seal = :seal::integer WHERE key = :session::bigint;
+
+-- name: lock_session
+-- Keeps other writers from a session until the transaction ends, and from deleting anything of its family. Always the
+-- family first, so that nobody waits for each other.
+WITH found AS MATERIALIZED (
+    SELECT key, pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '.' || family, 0))
+    FROM clew_session WHERE id = :id::uuid
+)
+SELECT 1 FROM found JOIN clew_tip AS t ON t.session = found.key FOR UPDATE OF t;
+
+-- name: lock_session_collecting
+-- The same where something of the family is deleted: no other writer of the family goes on meanwhile.
+WITH found AS MATERIALIZED (
+    SELECT key, pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || family, 0))
+    FROM clew_session WHERE id = :id::uuid
+)
+SELECT 1 FROM found JOIN clew_tip AS t ON t.session = found.key FOR UPDATE OF t;
+
+-- name: lock_family
+-- The same for a family as a whole.
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || :family::bigint, 0))::text;
+
+-- name: lock_id
+-- Keeps others from giving away an id: the index of ids is one for each partition.
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || :id::uuid, 1))::text;
+
+-- name: session_head
+-- What a write needs to know of a session, and its active checkpoint as a place to go on from.
+SELECT s.key, s.family, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at, t.last_message_at,
+    t.tip_seal, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family,
+    l.session = c.session AND NOT EXISTS (
+        SELECT FROM clew_entry AS e WHERE e.family = c.family AND e.timeline = c.timeline AND e.position >= c.length
+    )
+FROM clew_session AS s
+JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+LEFT JOIN clew_timeline AS l ON l.family = c.family AND l.key = c.timeline
+WHERE s.id = :id::uuid;
+
+-- name: session_by_id
+-- A session with its active checkpoint and the metadata of the session.
+SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
+    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+FROM clew_session AS s
+JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE s.id = :id::uuid;
+
+-- name: session_id_by_source
+-- The session that another program knows by this name.
+SELECT id FROM clew_session
+WHERE hashtextextended(source, 0) = hashtextextended(:source::text, 0)
+    AND hashtextextended(source_id, 0) = hashtextextended(:source_id::text, 0)
+    AND hashtextextended(source_id, 1) = hashtextextended(:source_id::text, 1)
+    AND source = :source::text AND source_id = :source_id::text;
+
+-- name: session_exists
+-- Whether a session has this id.
+SELECT 1 FROM clew_session WHERE id = :id::uuid;
+
+-- name: list_sessions
+-- A page of sessions, newest first. Each half of the union walks clew_tip_recent from its end and stops at the limit.
+WITH page AS MATERIALIZED (
+    (
+        SELECT s.key, t.updated_at, t.id
+        FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+        WHERE t.status = 'ACTIVE' AND :active::boolean
+            AND (t.updated_at, t.id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:source::text IS NULL OR s.source = :source::text)
+            AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+            AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+            AND (:metadata::object IS NULL
+                OR sm.key IS NULL AND (s.metadata IS NOT NULL OR :metadata::object = '{}')
+                OR sm.object @> :metadata::object AND NOT EXISTS (
+                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE sm.object -> w.key IS DISTINCT FROM w.value
+                ))
+        ORDER BY t.updated_at DESC, t.id DESC
+        LIMIT least(:limit::bigint::numeric + :offset::bigint, 9223372036854775807)::bigint
+    )
+    UNION ALL
+    (
+        SELECT s.key, t.updated_at, t.id
+        FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+        WHERE t.status = 'DELETED' AND :deleted::boolean
+            AND (t.updated_at, t.id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:source::text IS NULL OR s.source = :source::text)
+            AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+            AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+            AND (:metadata::object IS NULL
+                OR sm.key IS NULL AND (s.metadata IS NOT NULL OR :metadata::object = '{}')
+                OR sm.object @> :metadata::object AND NOT EXISTS (
+                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE sm.object -> w.key IS DISTINCT FROM w.value
+                ))
+        ORDER BY t.updated_at DESC, t.id DESC
+        LIMIT least(:limit::bigint::numeric + :offset::bigint, 9223372036854775807)::bigint
+    )
+    ORDER BY 2 DESC, 3 DESC
+    LIMIT :limit::bigint OFFSET :offset::bigint
+)
+SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
+    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+FROM page
+JOIN clew_session AS s ON s.key = page.key
+JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+ORDER BY page.updated_at DESC, page.id DESC;
+
+-- name: count_sessions_kept
+-- How many sessions there are, from the counters.
+SELECT coalesce(sum(sessions), 0)::bigint FROM clew_session_count
+WHERE status = 'ACTIVE' AND :active::boolean OR status = 'DELETED' AND :deleted::boolean;
+
+-- name: count_sessions_filtered
+-- How many sessions a filtered list has, by looking at each.
+SELECT count(*) FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+WHERE (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
+    AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+    AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+    AND (:source::text IS NULL OR s.source = :source::text)
+    AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+    AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+    AND (:metadata::object IS NULL
+        OR sm.key IS NULL AND (s.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR sm.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE sm.object -> w.key IS DISTINCT FROM w.value
+        ));
+
+-- name: session_row
+-- A session on its own.
+SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
+FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+WHERE s.id = :id::uuid;
+
+-- name: update_session
+-- New values of the fields that a user can change.
+WITH fields AS (
+    UPDATE clew_session SET title = :title::text, title_folded = :title_folded::text, visibility = :visibility::text,
+        cwd = :cwd::text, metadata = :metadata::bytea, seal = :seal::integer
+    WHERE key = :session::bigint
+)
+UPDATE clew_tip SET status = :status::text WHERE session = :session::bigint AND status <> :status::text;
+
+-- name: insert_checkpoint
+-- A checkpoint at a point of a timeline.
+INSERT INTO clew_checkpoint (
+    family, session, seq, id, parent, timeline, length, chain, metadata, label, created_at, updated_at, fingerprint,
+    attachment_count, seal
+) VALUES (
+    :family::bigint, :session::bigint, :seq::bigint, :id::uuid, :parent::bigint, :timeline::bigint, :length::bigint,
+    :chain::bytea, :metadata::bytea, :label::text, :created_at::bigint, :updated_at::bigint, :fingerprint::bytea,
+    :attachment_count::integer, :seal::integer
+);
+
+-- name: set_tip
+-- What every write to a session changes.
+UPDATE clew_tip SET active = :active::bigint, next_seq = :next_seq::bigint, checkpoint_count = :checkpoint_count::bigint,
+    revision = :revision::bigint, updated_at = :updated_at::bigint, last_message_at = :last_message_at::bigint,
+    tip_seal = :tip_seal::integer,
+    changed = (SELECT origin FROM clew_change_origin) + pg_current_xact_id()::text::bigint
+WHERE session = :session::bigint;
+
+-- name: append
+-- A checkpoint with its messages at the end of its session's timeline, in one statement, where the session is still as
+-- this process left it; otherwise nothing happens and no row is returned. Should a key lead to other content, or to a
+-- message that becomes metadata, the division by zero takes everything back.
+WITH family AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '.' || :family::bigint, 0))
+), tip AS (
+    UPDATE clew_tip AS t SET active = :seq::bigint, next_seq = :seq::bigint + 1, checkpoint_count = :checkpoint_count::bigint + 1,
+        revision = :revision::bigint + 1, updated_at = :tip_updated_at::bigint, last_message_at = :last_message_at::bigint,
+        tip_seal = :tip_seal::integer,
+        changed = (SELECT origin FROM clew_change_origin) + pg_current_xact_id()::text::bigint
+    FROM family
+    WHERE t.session = :session::bigint AND t.tip_seal = :old_seal::integer AND t.next_seq = :seq::bigint
+        AND t.active = :parent::bigint AND t.revision = :revision::bigint AND t.checkpoint_count = :checkpoint_count::bigint
+        AND t.updated_at = :old_updated_at::bigint AND t.last_message_at IS NOT DISTINCT FROM :old_last_message_at::bigint
+    RETURNING t.session
+), stored AS (
+    INSERT INTO clew_content AS k (family, key, body, object)
+    SELECT :family::bigint, n.key, n.body, n.object::jsonb
+    FROM tip, unnest(:keys::bytea[], :bodies::bytea[], :objects::text[]) AS n (key, body, object)
+    ON CONFLICT (family, key) DO UPDATE SET body = k.body
+        WHERE CASE WHEN k.body <> excluded.body OR k.object IS NULL AND excluded.object IS NOT NULL
+            THEN 1 / (octet_length(k.key) - octet_length(excluded.key)) = 0 ELSE false END
+), placed AS (
+    INSERT INTO clew_entry (family, timeline, position, seal, content)
+    SELECT :family::bigint, :timeline::bigint, :start::bigint + n.place - 1, n.seal, n.content
+    FROM tip, unnest(:seals::smallint[], :contents::bytea[]) WITH ORDINALITY AS n (seal, content, place)
+)
+INSERT INTO clew_checkpoint (
+    family, session, seq, id, parent, timeline, length, chain, metadata, label, created_at, updated_at, fingerprint,
+    attachment_count, seal
+)
+SELECT :family::bigint, tip.session, :seq::bigint, :id::uuid, :parent::bigint, :timeline::bigint, :length::bigint,
+    :chain::bytea, :metadata::bytea, NULL, :created_at::bigint, NULL, NULL, 0,
+    :seal::integer
+FROM tip
+RETURNING seq;
+
+-- name: checkpoint_in_session
+-- A checkpoint of this session, as a place to go on from.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family,
+    l.session = c.session AND NOT EXISTS (
+        SELECT FROM clew_entry AS e WHERE e.family = c.family AND e.timeline = c.timeline AND e.position >= c.length
+    )
+FROM clew_checkpoint AS c
+JOIN clew_session AS s ON s.key = c.session
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+LEFT JOIN clew_timeline AS l ON l.family = c.family AND l.key = c.timeline
+WHERE c.id = :id::uuid AND c.family = :family::bigint AND c.session = :session::bigint;
+
+-- name: checkpoint_claim
+-- Which session holds a checkpoint id, and the fingerprint of the call that wrote it.
+SELECT session, fingerprint FROM clew_checkpoint WHERE id = :id::uuid;
+
+-- name: session_claim
+-- The fingerprint of the call that created a session.
+SELECT fingerprint FROM clew_session WHERE id = :id::uuid;
+
+-- name: label_holder
+-- The checkpoint of this session that has a label.
+SELECT id FROM clew_checkpoint
+WHERE family = :family::bigint AND session = :session::bigint AND left(label, 600) = left(:label::text, 600) AND label = :label::text;
+
+-- name: checkpoint_by_id
+-- A checkpoint.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+FROM clew_checkpoint AS c
+LEFT JOIN clew_session AS s ON s.key = c.session
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.id = :id::uuid;
+
+-- name: checkpoints_of_session
+-- Every checkpoint of a session, with its parent, oldest first.
+SELECT c.parent, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+FROM clew_checkpoint AS c
+JOIN clew_session AS s ON s.key = c.session
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.family = :family::bigint AND c.session = :session::bigint
+ORDER BY c.seq;
+
+-- name: touch_checkpoint
+-- What may change of a checkpoint but its parent: the label, how many attachments there are, and when that was.
+UPDATE clew_checkpoint SET label = :label::text, updated_at = :updated_at::bigint,
+    attachment_count = :attachment_count::integer, seal = :seal::integer
+WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint;
+
+-- name: reparent_checkpoint
+-- Another parent, where the one before is deleted.
+UPDATE clew_checkpoint SET parent = :parent::bigint, seal = :seal::integer
+WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint;
+
+-- name: delete_checkpoint
+-- One checkpoint of a session.
+DELETE FROM clew_checkpoint WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint;
+
+-- name: page_created
+-- A page of the checkpoints of one session in the order in which they were written.
+SELECT c.session, c.seq, c.seq FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq > :lower::bigint
+    AND (:before_label::text IS NULL OR c.label < :before_label::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY c.seq
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: page_created_desc
+-- The same, the newest first.
+SELECT c.session, c.seq, c.seq FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq < :upper::bigint
+    AND (:before_label::text IS NULL OR c.label < :before_label::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY c.seq DESC
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: page_label
+-- A page of the checkpoints of one session that have a label, in the order of the labels.
+SELECT c.session, c.seq, c.label FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.label IS NOT NULL AND left(c.label, 600) >= left(:lower::text, 600) AND c.label > :lower::text
+    AND (:upper::text IS NULL OR left(c.label, 600) <= left(:upper::text, 600) AND c.label < :upper::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY left(c.label, 600), c.label
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: page_label_desc
+-- The same, the last label first.
+SELECT c.session, c.seq, c.label FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.label IS NOT NULL AND left(c.label, 600) >= left(:lower::text, 600) AND c.label > :lower::text
+    AND (:upper::text IS NULL OR left(c.label, 600) <= left(:upper::text, 600) AND c.label < :upper::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY left(c.label, 600) DESC, c.label DESC
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: pages_created
+-- A page of the checkpoints of several sessions, by time.
+SELECT c.session, c.seq, c.created_at
+FROM json_array_elements_text(:sessions::json) AS w (session)
+JOIN clew_session AS s ON s.key = w.session::bigint
+JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE true AND (:after_key::bigint IS NULL OR (c.created_at, c.session, c.seq) > (:after_key::bigint, :after_session::bigint, :after_seq::bigint))
+    AND (:before_label::text IS NULL OR c.label < :before_label::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY c.created_at, c.session, c.seq
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: pages_created_desc
+-- The same, the last one first.
+SELECT c.session, c.seq, c.created_at
+FROM json_array_elements_text(:sessions::json) AS w (session)
+JOIN clew_session AS s ON s.key = w.session::bigint
+JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE true AND (:after_key::bigint IS NULL OR (c.created_at, c.session, c.seq) < (:after_key::bigint, :after_session::bigint, :after_seq::bigint))
+    AND (:before_label::text IS NULL OR c.label < :before_label::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY c.created_at DESC, c.session DESC, c.seq DESC
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: pages_label
+-- A page of the checkpoints of several sessions that have a label, by label.
+SELECT c.session, c.seq, c.label
+FROM json_array_elements_text(:sessions::json) AS w (session)
+JOIN clew_session AS s ON s.key = w.session::bigint
+JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.label IS NOT NULL AND (:after_key::text IS NULL OR (c.label, c.session, c.seq) > (:after_key::text, :after_session::bigint, :after_seq::bigint))
+    AND (:before_label::text IS NULL OR c.label < :before_label::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY c.label, c.session, c.seq
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: pages_label_desc
+-- The same, the last one first.
+SELECT c.session, c.seq, c.label
+FROM json_array_elements_text(:sessions::json) AS w (session)
+JOIN clew_session AS s ON s.key = w.session::bigint
+JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE c.label IS NOT NULL AND (:after_key::text IS NULL OR (c.label, c.session, c.seq) < (:after_key::text, :after_session::bigint, :after_seq::bigint))
+    AND (:before_label::text IS NULL OR c.label < :before_label::text)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY c.label DESC, c.session DESC, c.seq DESC
+LIMIT :limit::bigint OFFSET :offset::bigint;
+
+-- name: checkpoints_on_page
+-- The checkpoints of a page, which is pairs of session and seq, in its order.
+SELECT c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family, CASE WHEN :with_metadata::boolean THEN m.body END
+FROM json_array_elements(:page::json) WITH ORDINALITY AS page (value, place)
+JOIN clew_session AS s ON s.key = (page.value ->> 0)::bigint
+JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = (page.value ->> 1)::bigint
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+ORDER BY page.place;
+
+-- name: find_checkpoints
+-- A page of the checkpoints of all sessions whose metadata has some values.
+SELECT c.session, c.seq FROM clew_session AS s
+JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+WHERE (:source::text IS NULL OR s.source = :source::text) AND s.key >= :after_session::bigint
+    AND (s.key > :after_session::bigint OR c.seq > :after_seq::bigint)
+    AND (:metadata::object IS NULL
+        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
+        OR m.object @> :metadata::object AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        ))
+ORDER BY s.key, c.seq
+LIMIT :limit::bigint;
+
+-- name: page_children
+-- The checkpoints under one.
+SELECT c.session, c.seq FROM clew_checkpoint AS o
+JOIN clew_checkpoint AS c ON c.family = o.family AND c.session = o.session AND c.parent = o.seq
+WHERE o.id = :id::uuid
+ORDER BY c.seq;
+
+-- name: page_branches
+-- The checkpoints of a session that have no child, newest first.
+SELECT c.session, c.seq FROM clew_checkpoint AS c
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND NOT EXISTS (
+    SELECT FROM clew_checkpoint AS b WHERE b.family = :family::bigint AND b.session = :session::bigint AND b.parent = c.seq
+)
+ORDER BY c.seq DESC;
+
+-- name: sessions_by_id
+-- Sessions (hexadecimal ids) in the order in which they are asked for.
+SELECT wanted.id::uuid, s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
+FROM json_array_elements_text(:ids::json) WITH ORDINALITY AS wanted (id, place)
+LEFT JOIN clew_session AS s ON s.id = wanted.id::uuid
+LEFT JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+ORDER BY wanted.place;
+
+-- name: page_ancestry
+-- A checkpoint, its parent, and so on to the root. A parent is always older, so that damage cannot lead in circles.
+WITH RECURSIVE line (family, session, seq, parent, depth) AS (
+    SELECT family, session, seq, parent, 0 FROM clew_checkpoint WHERE id = :id::uuid
+    UNION ALL
+    SELECT c.family, c.session, c.seq, c.parent, depth + 1
+    FROM line
+    JOIN clew_checkpoint AS c ON c.family = line.family AND c.session = line.session AND c.seq = line.parent AND c.seq < line.seq
+)
+SELECT session, seq FROM line ORDER BY depth;
+
+-- name: page_descent
+-- The same across forks: the first checkpoint of a fork goes on to the one that it began as, in an older session.
+WITH RECURSIVE line (family, session, seq, parent, depth) AS (
+    SELECT family, session, seq, parent, 0 FROM clew_checkpoint WHERE id = :id::uuid
+    UNION ALL
+    SELECT c.family, c.session, c.seq, c.parent, depth + 1
+    FROM line
+    JOIN clew_session AS s ON s.key = line.session
+    CROSS JOIN LATERAL (
+        SELECT p.family, p.session, p.seq, p.parent FROM clew_checkpoint AS p
+        WHERE line.parent IS NOT NULL AND p.family = line.family AND p.session = line.session
+            AND p.seq = line.parent AND p.seq < line.seq
+        UNION ALL
+        SELECT o.family, o.session, o.seq, o.parent FROM clew_checkpoint AS o
+        WHERE line.parent IS NULL AND line.seq = 1 AND o.id = s.forked_from AND o.session < line.session
+    ) AS c
+)
+SELECT session, seq FROM line ORDER BY depth;
+
+-- name: timeline_parts
+-- The timelines that hold a conversation from a position on, last part first: where the entries of each begin and end.
+-- An ancestor is always older, so that damage cannot lead in circles.
+WITH RECURSIVE part (timeline, family, ancestor, seal, start, stop, depth) AS (
+    SELECT key, family, ancestor, seal, ancestor_length, :length::bigint, 0
+    FROM clew_timeline WHERE family = :family::bigint AND key = :timeline::bigint
+    UNION ALL
+    SELECT t.key, t.family, t.ancestor, t.seal, t.ancestor_length, part.start, depth + 1
+    FROM part JOIN clew_timeline AS t ON t.family = part.family AND t.key = part.ancestor AND t.key < part.timeline
+    WHERE part.start > :from::bigint
+)
+SELECT timeline, family, ancestor, start, seal, stop FROM part ORDER BY depth;
+
+-- name: read_bodies
+-- The bodies of a range of one timeline's own entries.
+SELECT c.body FROM clew_entry AS e JOIN clew_content AS c ON c.family = e.family AND c.key = e.content
+WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
+ORDER BY e.position;
+
+-- name: read_hashed_bodies
+-- The same with what each must be: its place, the seal of its place, and the hash of the body.
+SELECT e.position, e.seal, substring(c.key FOR 16), c.body FROM clew_entry AS e JOIN clew_content AS c ON c.family = e.family AND c.key = e.content
+WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
+ORDER BY e.position;
+
+-- name: insert_timeline
+-- A new run of messages under the next key, after a length of an ancestor where there is one.
+INSERT INTO clew_timeline (family, key, session, ancestor, ancestor_length, seal)
+VALUES (:family::bigint, nextval('clew_key'), :session::bigint, :ancestor::bigint, :ancestor_length::bigint, 0)
+RETURNING key;
+
+-- name: seal_timeline
+-- The seal of a timeline, once it has its key.
+UPDATE clew_timeline SET seal = :seal::integer WHERE family = :family::bigint AND key = :timeline::bigint;
+
+-- name: insert_entries
+-- The messages from a position on.
+INSERT INTO clew_entry (family, timeline, position, seal, content)
+SELECT :family::bigint, :timeline::bigint, :start::bigint + n.place - 1, n.seal, n.content
+FROM unnest(:seals::smallint[], :contents::bytea[]) WITH ORDINALITY AS n (seal, content, place);
+
+-- name: insert_contents
+-- Content that is new to a family; the keys of what is not.
+WITH given (key, body) AS MATERIALIZED (
+    SELECT * FROM unnest(:keys::bytea[], :bodies::bytea[])
+), added AS (
+    INSERT INTO clew_content (family, key, body) SELECT :family::bigint, key, body FROM given
+    ON CONFLICT (family, key) DO NOTHING
+    RETURNING key
+)
+SELECT key FROM given EXCEPT SELECT key FROM added;
+
+-- name: insert_content
+-- One content, unless something in the family has its key.
+INSERT INTO clew_content (family, key, body, object) VALUES (:family::bigint, :key::bytea, :body::bytea, :object::text::jsonb)
+ON CONFLICT (family, key) DO NOTHING
+RETURNING key;
+
+-- name: find_content
+-- The body under a key.
+SELECT body, object IS NULL FROM clew_content WHERE family = :family::bigint AND key = :key::bytea;
+
+-- name: set_object
+-- A message has become metadata too.
+UPDATE clew_content SET object = :object::text::jsonb WHERE family = :family::bigint AND key = :key::bytea;
+
+-- name: read_content
+-- One value with the hash that it must have.
+SELECT substring(key FOR 16), body FROM clew_content WHERE family = :family::bigint AND key = :key::bytea;
+
+-- name: checkpoints_by_id
+-- Checkpoints (hexadecimal ids) in the order in which they are asked for, with the keys of their sessions.
+SELECT wanted.id::uuid, c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+FROM json_array_elements_text(:ids::json) WITH ORDINALITY AS wanted (id, place)
+LEFT JOIN clew_checkpoint AS c ON c.id = wanted.id::uuid
+LEFT JOIN clew_session AS s ON s.key = c.session
+LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
+LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+ORDER BY wanted.place;
+
+-- name: attachments_on_page
+-- The attachments of the checkpoints of a page, which is pairs of session and seq, in its order and that of their names.
+SELECT page.place - 1, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+FROM json_array_elements(:page::json) WITH ORDINALITY AS page (value, place)
+JOIN clew_session AS s ON s.key = (page.value ->> 0)::bigint
+JOIN clew_attachment AS a ON a.family = s.family AND a.session = s.key AND a.seq = (page.value ->> 1)::bigint
+LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+ORDER BY page.place, a.name;
+
+-- name: bodies_by_key
+-- The bytes of some content: families and keys in the same order.
+SELECT h.family, h.key, h.body
+FROM unnest(:families::bigint[], :keys::bytea[]) AS wanted (family, key)
+JOIN clew_content AS h ON h.family = wanted.family AND h.key = wanted.key;
+
+-- name: attachment_at
+-- The attachment of a checkpoint that has a name.
+SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+FROM clew_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+WHERE a.family = :family::bigint AND a.session = :session::bigint AND a.seq = :seq::bigint
+    AND hashtextextended(a.name, 0) = hashtextextended(:name::text, 0) AND hashtextextended(a.name, 1) = hashtextextended(:name::text, 1) AND a.name = :name::text;
+
+-- name: attachment_at_waiting
+-- The attachment of a label that has a name.
+SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+FROM clew_waiting_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+WHERE a.family = :family::bigint AND a.session = :session::bigint
+    AND hashtextextended(a.label, 0) = hashtextextended(:label::text, 0) AND hashtextextended(a.label, 1) = hashtextextended(:label::text, 1) AND a.label = :label::text
+    AND hashtextextended(a.name, 0) = hashtextextended(:name::text, 0) AND hashtextextended(a.name, 1) = hashtextextended(:name::text, 1) AND a.name = :name::text;
+
+-- name: attachments_of_session
+-- The attachments of all checkpoints of a session, without their bytes.
+SELECT a.seq, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+FROM clew_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+WHERE a.family = :family::bigint AND a.session = :session::bigint;
+
+-- name: waiting_attachments
+-- What waits for a label.
+SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+FROM clew_waiting_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+WHERE a.family = :family::bigint AND a.session = :session::bigint
+    AND hashtextextended(a.label, 0) = hashtextextended(:label::text, 0) AND hashtextextended(a.label, 1) = hashtextextended(:label::text, 1) AND a.label = :label::text
+ORDER BY a.name;
+
+-- name: waiting_attachments_of_session
+-- What waits for any label of a session.
+SELECT a.label, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+FROM clew_waiting_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+WHERE a.family = :family::bigint AND a.session = :session::bigint
+ORDER BY a.label, a.name;
+
+-- name: put_attachment
+-- An attachment of a checkpoint, in the place of what has its name.
+INSERT INTO clew_attachment (family, session, seq, name, content_type, size, chunk_size, content, seal)
+VALUES (:family::bigint, :session::bigint, :seq::bigint, :name::text, :content_type::text, :size::bigint, :chunk_size::bigint, :content::bytea, :seal::integer)
+ON CONFLICT (family, session, seq, hashtextextended(name, 0), hashtextextended(name, 1)) DO UPDATE SET
+    content_type = excluded.content_type, size = excluded.size, chunk_size = excluded.chunk_size, content = excluded.content,
+    seal = excluded.seal;
+
+-- name: put_attachment_waiting
+-- The same for a label.
+INSERT INTO clew_waiting_attachment (family, session, label, name, content_type, size, chunk_size, content, seal)
+VALUES (:family::bigint, :session::bigint, :label::text, :name::text, :content_type::text, :size::bigint, :chunk_size::bigint, :content::bytea, :seal::integer)
+ON CONFLICT (
+    family, session, hashtextextended(label, 0), hashtextextended(label, 1), hashtextextended(name, 0), hashtextextended(name, 1)
+) DO UPDATE SET
+    content_type = excluded.content_type, size = excluded.size, chunk_size = excluded.chunk_size, content = excluded.content,
+    seal = excluded.seal;
+
+-- name: end_waiting
+-- What waited for a label has got its checkpoint.
+DELETE FROM clew_waiting_attachment WHERE family = :family::bigint AND session = :session::bigint AND hashtextextended(label, 0) = hashtextextended(:label::text, 0) AND hashtextextended(label, 1) = hashtextextended(:label::text, 1) AND label = :label::text;
+
+-- name: insert_chunk
+-- A piece of a long attachment. Where the same bytes are there already it is, too, unless that piece is damaged.
+INSERT INTO clew_chunk (family, whole, position, content)
+VALUES (:family::bigint, :whole::bytea, :position::bigint, :content::bytea)
+ON CONFLICT (family, whole, position) DO UPDATE SET content = excluded.content WHERE clew_chunk.content <> excluded.content;
+
+-- name: read_chunks
+-- A range of the pieces of a long attachment.
+SELECT substring(h.key FOR 16), h.body FROM clew_chunk AS k LEFT JOIN clew_content AS h ON h.family = k.family AND h.key = k.content
+WHERE k.family = :family::bigint AND k.whole = :whole::bytea AND k.position >= :start::bigint AND k.position < :stop::bigint
+ORDER BY k.position;
+
+-- name: delete_attachment
+-- One attachment of a checkpoint.
+DELETE FROM clew_attachment WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint AND hashtextextended(name, 0) = hashtextextended(:name::text, 0) AND hashtextextended(name, 1) = hashtextextended(:name::text, 1) AND name = :name::text;
+
+-- name: delete_attachment_waiting
+-- One attachment of a label.
+DELETE FROM clew_waiting_attachment WHERE family = :family::bigint AND session = :session::bigint AND hashtextextended(label, 0) = hashtextextended(:label::text, 0) AND hashtextextended(label, 1) = hashtextextended(:label::text, 1) AND label = :label::text AND hashtextextended(name, 0) = hashtextextended(:name::text, 0) AND hashtextextended(name, 1) = hashtextextended(:name::text, 1) AND name = :name::text;
+
+-- name: delete_attachments_of_checkpoint
+-- The attachments of a deleted checkpoint.
+DELETE FROM clew_attachment WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint;
+
+-- name: delete_attachments_of_session
+-- The attachments of a purged session.
+DELETE FROM clew_attachment WHERE family = :family::bigint AND session = :session::bigint;
+
+-- name: delete_waiting_of_session
+-- What waited in a purged session.
+DELETE FROM clew_waiting_attachment WHERE family = :family::bigint AND session = :session::bigint;
+
+-- name: detach_session
+-- Before its checkpoints go, a purged session lets go of the active one.
+UPDATE clew_tip SET active = NULL WHERE session = :session::bigint;
+
+-- name: delete_checkpoints_of_session
+-- The tree of a purged session.
+DELETE FROM clew_checkpoint WHERE family = :family::bigint AND session = :session::bigint;
+
+-- name: disown_timelines
+-- What others still need of a purged session's timelines stays, but nobody extends it.
+UPDATE clew_timeline SET session = NULL WHERE family = :family::bigint AND session = :session::bigint;
+
+-- name: delete_session
+-- The rows of a purged session.
+WITH gone AS (
+    DELETE FROM clew_session WHERE key = :session::bigint RETURNING id
+), said AS (
+    INSERT INTO clew_purged (id, changed)
+    SELECT gone.id, (SELECT origin FROM clew_change_origin) + pg_current_xact_id()::text::bigint FROM gone
+)
+DELETE FROM clew_tip WHERE session = :session::bigint;
+
+-- name: reached_lengths
+-- How far the checkpoints of a family reach on each timeline.
+SELECT c.timeline, max(c.length)
+FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+WHERE s.family = :family::bigint AND c.timeline IS NOT NULL
+GROUP BY c.timeline;
+
+-- name: family_timelines
+-- The timelines of a family, descendants before their ancestors.
+SELECT key, ancestor, ancestor_length FROM clew_timeline WHERE family = :family::bigint ORDER BY key DESC;
+
+-- name: cut_timeline
+-- Entries that no checkpoint reaches.
+DELETE FROM clew_entry WHERE family = :family::bigint AND timeline = :timeline::bigint AND position >= :length::bigint;
+
+-- name: delete_timeline
+-- A timeline of which nothing is reached.
+DELETE FROM clew_timeline WHERE family = :family::bigint AND key = :timeline::bigint;
+
+-- name: delete_unreached_chunks
+-- The pieces of long attachments of a family that no checkpoint has and no label waits for.
+DELETE FROM clew_chunk AS k WHERE k.family = :family::bigint AND NOT EXISTS (
+    SELECT FROM clew_attachment AS a WHERE a.family = :family::bigint AND a.content = k.whole AND a.chunk_size IS NOT NULL
+) AND NOT EXISTS (
+    SELECT FROM clew_waiting_attachment AS w
+    WHERE w.family = :family::bigint AND w.content = k.whole AND w.chunk_size IS NOT NULL
+);
+
+-- name: delete_unreached_content
+-- Content that no entry, checkpoint, session, attachment or piece of one in the family refers to.
+DELETE FROM clew_content AS h WHERE h.family = :family::bigint AND NOT EXISTS (
+    SELECT FROM (
+        SELECT e.content AS key FROM clew_entry AS e WHERE e.family = :family::bigint
+        UNION ALL
+        SELECT c.metadata FROM clew_checkpoint AS c WHERE c.family = :family::bigint AND c.metadata IS NOT NULL
+        UNION ALL
+        SELECT s.metadata FROM clew_session AS s WHERE s.family = :family::bigint AND s.metadata IS NOT NULL
+        UNION ALL
+        SELECT a.content FROM clew_attachment AS a WHERE a.family = :family::bigint
+        UNION ALL
+        SELECT w.content FROM clew_waiting_attachment AS w WHERE w.family = :family::bigint
+        UNION ALL
+        SELECT k.content FROM clew_chunk AS k WHERE k.family = :family::bigint
+    ) AS reached WHERE reached.key = h.key
+);
+
+-- name: session_families
+-- The families that have sessions, and how many each.
+SELECT family, count(*) FROM clew_session GROUP BY family;
+
+-- name: timeline_families
+-- The families that have timelines.
+SELECT DISTINCT family, 0::bigint FROM clew_timeline;
+
+-- name: content_families
+-- The families that have content.
+SELECT DISTINCT family, 0::bigint FROM clew_content;
+
+-- name: sessions_of_family
+-- The sessions of a family.
+SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body, s.title_folded
+FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+WHERE s.family = :family::bigint
+ORDER BY s.key;
+
+-- name: session_ids_of_family
+-- The ids of the sessions of a family.
+SELECT id FROM clew_session WHERE family = :family::bigint ORDER BY key;
+
+-- name: anything_of_family
+-- Whether a family has content or timelines.
+SELECT 1 FROM clew_content WHERE family = :family::bigint UNION ALL SELECT 1 FROM clew_timeline WHERE family = :family::bigint LIMIT 1;
+
+-- name: content_of_family
+-- All content of a family.
+SELECT key, substring(key FOR 16), body FROM clew_content WHERE family = :family::bigint;
+
+-- name: owned_timelines_of_family
+-- The timelines of a family, ancestors before their descendants, with the family of their owner.
+SELECT t.key, t.session, o.family, t.ancestor, t.ancestor_length, t.seal
+FROM clew_timeline AS t LEFT JOIN clew_session AS o ON o.key = t.session
+WHERE t.family = :family::bigint
+ORDER BY t.key;
+
+-- name: entries_of_timeline
+-- The entries of a timeline with the hash and family of their content.
+SELECT e.position, e.content, e.seal, substring(h.key FOR 16), h.family
+FROM clew_entry AS e LEFT JOIN clew_content AS h ON h.family = e.family AND h.key = e.content
+WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint
+ORDER BY e.position;
+
+-- name: points_of_family
+-- Every checkpoint of a family as a point, in the order of their sessions.
+SELECT s.id, c.id, c.timeline, c.length, c.chain
+FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+WHERE s.family = :family::bigint
+ORDER BY s.key, c.seq;
+
+-- name: chunks_of_whole
+-- The pieces of a long attachment: the hash and length of each.
+SELECT k.content, k.position, substring(h.key FOR 16), octet_length(h.body)
+FROM clew_chunk AS k LEFT JOIN clew_content AS h ON h.family = k.family AND h.key = k.content
+WHERE k.family = :family::bigint AND k.whole = :whole::bytea
+ORDER BY k.position;
+
+-- name: count_sessions
+-- How many sessions there are of each status, by looking at each, and as counted.
+SELECT known.status, coalesce((SELECT sum(c.sessions) FROM clew_session_count AS c WHERE c.status = known.status), 0)::bigint,
+    (SELECT count(*) FROM clew_tip AS t WHERE t.status = known.status)
+FROM (VALUES ('ACTIVE'), ('DELETED')) AS known (status);
+
+-- name: size
+-- The bytes that the rows of the store and their indexes take.
+WITH ours AS (
+    SELECT oid, reltoastrelid FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname LIKE 'clew\_%'
+), kept AS (
+    SELECT oid FROM ours UNION ALL SELECT reltoastrelid FROM ours WHERE reltoastrelid <> 0
+)
+SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM (
+    SELECT oid FROM kept UNION ALL SELECT i.indexrelid FROM kept JOIN pg_index AS i ON i.indrelid = kept.oid
+) AS parts;
