@@ -18,6 +18,7 @@ def test_the_public_names_are_pinned() -> None:
         "AttachmentInfo",
         "BackendInfo",
         "Backup",
+        "Change",
         "Checkpoint",
         "CheckpointSummary",
         "Compaction",

@@ -12,7 +12,10 @@ from typing import TypeGuard
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "src" / "clew" / "store"
-PARTS = ("sessions", "checkpoints", "trees", "attachments", "maintenance", "base")
+PARTS = ("sessions", "checkpoints", "trees", "attachments", "maintenance", "watching", "base")
+ENDLESS = ("watch",)
+"""Methods whose iterators wait for what happens, each in a thread of its own."""
+
 TARGET = ROOT / "src" / "clew" / "aio.py"
 TEMPLATE = Path(__file__).with_name("aio_template.py.txt")
 
@@ -27,7 +30,7 @@ def generate() -> str:
 def methods_of(part: str) -> list[ast.FunctionDef]:
     """The public methods of the class in one module of the store."""
     tree = ast.parse((STORE / f"{part}.py").read_text(encoding="utf-8"))
-    (store,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    (store,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
     return [node for node in store.body if is_public_method(node)]
 
 
@@ -52,11 +55,12 @@ def awaited(method: ast.FunctionDef) -> str:
     returned = ast.unparse(method.returns) if method.returns else "None"
     docstring = ast.get_docstring(method, clean=False)
     if returned.startswith("Iterator["):
+        run = "_follow" if method.name in ENDLESS else "_iterate"
         return (
             f"    async def {method.name}({ast.unparse(method.args)}) -> Async{returned}:\n"
             f'        """{docstring}"""\n'
             f"        store = await self._opened()\n"
-            f"        async for item in self._iterate({call}):\n"
+            f"        async for item in self.{run}({call}):\n"
             f"            yield item\n"
         )
     return (

@@ -6,10 +6,11 @@ SQLite is synchronous by nature, so each awaited method runs the plain one in a 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, cast
 from uuid import UUID
 
 from clew import limits
@@ -22,6 +23,7 @@ from clew.model import (
     Attachment,
     AttachmentInfo,
     BackendInfo,
+    Change,
     Checkpoint,
     CheckpointSummary,
     Diff,
@@ -663,6 +665,27 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.apply_prune, plan)
 
+    async def last_change(self) -> int:
+        """The number of the newest change, which `watch` can go on from."""
+        store = await self._opened()
+        return await self._run(store.last_change)
+
+    async def watch(
+        self, session_id: Id | None = None, *, after: int | None = None, idle_timeout: float | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield changes of every session, or of one, as they happen, whoever makes them.
+
+        Begins after the change with the number `after`: the `sequence` of the last one that was seen, or 0 for
+        everything there is; None is from now on. Nothing is missed in between, though several changes of a session
+        close together come as one, with the newest revision; what comes again after going on is the same change.
+        Ends when nothing has changed for `idle_timeout` seconds, None never. InvalidRequestError where `after` is
+        beyond the newest change, as in a store that was put back from a backup; UnavailableError once the store is
+        closed.
+        """
+        store = await self._opened()
+        async for item in self._follow(store.watch, session_id, after=after, idle_timeout=idle_timeout):
+            yield item
+
     async def backend_info(self) -> BackendInfo:
         """Where the data is kept, without secrets."""
         store = await self._opened()
@@ -684,6 +707,17 @@ class AsyncStore:
         iterator = await self._run(call, *args, **kwargs)
         while (item := await self._run(next, iterator, _END)) is not _END:
             yield item
+
+    async def _follow(self, call: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        """The same of an iterator that waits for what happens: its thread is none of those that others need."""
+        threads = Threads(1)
+        try:
+            iterator = await threads.run(partial(call, *args, **kwargs))
+            with closing(cast(Generator[T, None, None], iterator)):
+                while (item := await threads.run(partial(next, iterator, _END))) is not _END:
+                    yield item
+        finally:
+            threads.stop()
 
 
 def _refuse_to_open() -> Store:

@@ -28,6 +28,7 @@ from clew.model import (
     Attachment,
     AttachmentInfo,
     BackendInfo,
+    Change,
     Checkpoint,
     CheckpointSummary,
     Keep,
@@ -225,6 +226,33 @@ class CheckpointSearch(msgspec.Struct, frozen=True, kw_only=True):
     with_attachments: str | None = None
 
 
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """The last change of each of some sessions, in order, and up to where nothing is missing.
+
+    `decided` is what to ask for next: every change up to it has been told. Items beyond it have it as their `sequence`
+    and will be told again. `more` where the limit cut the list.
+    """
+
+    items: Sequence[Change]
+    decided: int
+    more: bool
+
+
+class Watcher(ABC):
+    """Tells when to look for changes. Made before the first look."""
+
+    @abstractmethod
+    def wait(self, timeout: float) -> None:
+        """Return once something may have changed since the `wait` before this one, or since the watcher was made.
+
+        After `timeout` seconds at the latest. UnavailableError where the store is closed.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of every resource."""
+
+
 class Backend(ABC):
     """A place where sessions live. Safe to use from many threads at once."""
 
@@ -406,6 +434,20 @@ class Backend(ABC):
     @abstractmethod
     def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
         """A slice of the bytes (Python's meaning), checked, reading little more of a long one than the slice."""
+
+    # -- changes
+
+    @abstractmethod
+    def last_change(self) -> int:
+        """The number up to which every change has been decided: what is committed later has a greater one."""
+
+    @abstractmethod
+    def list_changes(self, after: int, session_id: UUID | None, limit: int) -> Changes:
+        """The last change of every session, or of one, that has changed after a number."""
+
+    @abstractmethod
+    def open_watcher(self) -> Watcher:
+        """Begin to wait for changes."""
 
     # -- looking after the data
 

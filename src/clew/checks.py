@@ -240,6 +240,22 @@ def optional_count(value: Any, name: str) -> int | None:
     return _integer(value, name)
 
 
+def optional_seconds(value: Any, name: str) -> float | None:
+    """How long, none or more."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= limits.MAX_COUNT:
+        raise InvalidRequestError(f"{name} must be a number of seconds, none or more, not {shown(value)}")
+    return float(value)
+
+
+def sequence(after: int, newest: int) -> int:
+    """The number of a change that there has been."""
+    if after > newest:
+        raise InvalidRequestError(f"after is {after}, but the newest change is {newest}: was the store put back?")
+    return after
+
+
 def optional_revision(value: Any) -> int | None:
     return None if value is None else _integer(value, "if_revision")
 

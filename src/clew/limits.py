@@ -32,3 +32,7 @@ MAX_REMEMBERED_HEADS = 1_024  # sessions of which a store knows how it left them
 MAX_ROWS_PER_STATEMENT = 10_000
 MAX_BYTES_PER_STATEMENT = 16 * 1024 * 1024  # a server takes less than 1 GiB in one message
 STATEMENT_TIMEOUT = 60.0  # seconds; at least the busy timeout, and none for looking after a whole store
+WATCH_PAGE = 1_000  # changes read at once
+WATCH_SECONDS = 0.5  # the longest that a watcher does not look; how soon it notices that it is to end
+WATCH_POLL_SECONDS = 0.02  # how often a file is asked whether somebody has written to it
+NOTIFY_SECONDS = 0.02  # the shortest time between two notices of a process to those who watch a server

@@ -225,6 +225,24 @@ class CheckpointSummary(msgspec.Struct, frozen=True, kw_only=True):
     damage: str | None = None
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """That a session has changed, and what it is since: several changes close together are told as the last of them.
+
+    `sequence` is where to go on from (`watch(after=)`). A session that was purged has no `revision`, and not the rest.
+    """
+
+    sequence: int
+    session_id: UUID
+    revision: int | None = None
+    updated_at: datetime | None = None
+    active_checkpoint_id: UUID | None = None
+
+    @property
+    def is_purge(self) -> bool:
+        """Whether the session is gone for good."""
+        return self.revision is None
+
+
 class AttachmentInfo(msgspec.Struct, frozen=True, kw_only=True):
     """An attachment of a checkpoint without its bytes; `size` is how many there are.
 

@@ -43,13 +43,13 @@ class FileTamper:
         self._run(f"UPDATE content SET body = ? WHERE key = {key}", body, session_id.bytes, label, name)
 
     def change_session(self, session_id: UUID, field: str, value: Any) -> None:
-        column, value = COLUMNS.get(field, field), _stored(value)
+        column, value = COLUMNS.get(field, field), stored(value)
         if field == "active_checkpoint_id":
             value = self._seq(value)
         self._run(f"UPDATE session SET {column} = ? WHERE id = ?", value, session_id.bytes)
 
     def change_checkpoint(self, checkpoint_id: UUID, field: str, value: Any) -> None:
-        column, value = COLUMNS.get(field, field), _stored(value)
+        column, value = COLUMNS.get(field, field), stored(value)
         if field == "parent_id":
             value = self._seq(value)
         self._run(f"UPDATE checkpoint SET {column} = ? WHERE id = ?", value, checkpoint_id.bytes)
@@ -95,7 +95,7 @@ class FileTamper:
             connection.close()
 
 
-def _stored(value: Any) -> Any:
+def stored(value: Any) -> Any:
     """A value of the model as the tables have it."""
     if isinstance(value, UUID):
         return value.bytes

@@ -6,7 +6,7 @@ from typing import Any
 
 from clew import Store
 from clew.sqlite import open_backend
-from clew.testing import Clock, StoreContract, StoreMachine
+from clew.testing import BackupContract, Clock, StoreContract, StoreMachine
 
 PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 
@@ -16,12 +16,14 @@ def test_the_examples_define_tests_of_a_backend() -> None:
     for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
         exec(block, names)
     assert issubclass(names["TestMyBackend"], StoreContract)
+    assert issubclass(names["TestMyBackendWithBackups"], StoreContract)
+    assert issubclass(names["TestMyBackendWithBackups"], BackupContract)
     assert issubclass(names["TestMyBackendAwaited"], StoreContract)
     assert issubclass(names["MyMachine"], StoreMachine)
     machine = names["MyMachine"]()
     assert [type(store) for store in machine.stores] == [Store, Store]
     machine.teardown()
-    for name in ("TestMyBackend", "TestMyBackendAwaited"):
+    for name in ("TestMyBackend", "TestMyBackendWithBackups", "TestMyBackendAwaited"):
         fixture = names[name].store.__wrapped__
         (store, *more) = fixture(names[name](), Clock(), None)
         assert more == []

@@ -8,7 +8,7 @@ import pytest
 
 from clew import AsyncStore, Progress, Store
 from clew.sqlite import open_backend
-from clew.testing import Clock, StoreContract, over_async
+from clew.testing import BackupContract, Clock, StoreContract, over_async
 from clew.testing.contract.base import active, ids, said, users
 
 
@@ -16,7 +16,7 @@ def open_store(path: Path | None, clock: Clock) -> Store:
     return Store(open_backend(None if path is None else str(path), durability="normal", busy_timeout=30), clock=clock)
 
 
-class BackedUp(StoreContract):
+class BackedUp(StoreContract, BackupContract):
     @pytest.fixture
     def open_backup(self, clock: Clock) -> Callable[[Path], Store]:
         return lambda path: open_store(path, clock)

@@ -31,7 +31,7 @@ class Tables(NamedTuple):
     timeline: list[Row]
     entry: list[Row]
     content: list[Row]
-    session_count: list[Row]
+    counter: list[Row]
     attachment: list[Row]
     waiting_attachment: list[Row]
     chunk: list[Row]
@@ -221,7 +221,7 @@ def utf8(text: str | None) -> bytes | None:
 
 
 def _check_counters(tables: Tables) -> None:
-    counted = {row["status"]: row["sessions"] for row in tables.session_count}
+    counted = {row["name"]: row["value"] for row in tables.counter if row["name"] in ("ACTIVE", "DELETED")}
     statuses = [row["status"] for row in tables.session]
     assert counted == {status: statuses.count(status) for status in ("ACTIVE", "DELETED")}
 

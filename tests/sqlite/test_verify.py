@@ -152,7 +152,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Store], list[tuple[str, Where]]]]] = {
         lambda store: [("attachment", {"session_id": store.session, "checkpoint_id": None, "attachment": "early"})],
     ),
     "a wrong counter": (
-        "UPDATE session_count SET sessions = 9 WHERE status = 'DELETED'",
+        "UPDATE counter SET value = 9 WHERE name = 'DELETED'",
         lambda store: [("session_count", {})],
     ),
     "content of no session": (

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
-from clew.backend import Durability, NewCheckpoint, Report
+from clew.backend import Durability, NewCheckpoint, Report, Watcher
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import BackendInfo, Checkpoint, MigrationStatus
-from clew.postgres import append, compaction, connections, migrations, registry
+from clew.postgres import append, compaction, connections, migrations, registry, watching
 from clew.postgres.connections import Connection
 from clew.postgres.errors import LOST, ROLLED_BACK, closed, reading_rows, translating, unknown_outcome
 from clew.postgres.transaction import PostgresTransaction
+from clew.postgres.watching import Notifier, PostgresWatcher
 from clew.relational import checkpoints, purge, rows, verification
 from clew.relational.backend import RelationalBackend, Work
 from clew.relational.heads import read_head
@@ -50,6 +51,7 @@ class PostgresBackend(RelationalBackend):
             parameters, durability=durability, timeout=busy_timeout, read_only=read_only
         )
         self._pool = registry.acquire(parameters, durability=durability, timeout=busy_timeout, read_only=read_only)
+        self._notifier = Notifier(self._pool)
 
     # -- what differs from other tables
 
@@ -78,6 +80,7 @@ class PostgresBackend(RelationalBackend):
         if row is None:
             return None
         self._heads.put(plan.head)
+        self._notifier.tell()
         return rows.checkpoint(plan.row, self._deferred(new.id))
 
     def _written_before(self, new: NewCheckpoint) -> Checkpoint | None:
@@ -117,6 +120,10 @@ class PostgresBackend(RelationalBackend):
             raise purge.damaged_families(damaged)
         return Compaction(bytes_before=before, bytes_after=self._read(compaction.size))
 
+    def open_watcher(self) -> Watcher:
+        self._check_open()
+        return PostgresWatcher(self._connect, self._check_open)
+
     def info(self) -> BackendInfo:
         self._check_open()
         return BackendInfo(kind="postgresql", endpoint=connections.endpoint_of(self._parameters))
@@ -124,6 +131,8 @@ class PostgresBackend(RelationalBackend):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            if self._process == os.getpid():
+                self._notifier.stop()
             registry.release(self._pool)
 
     # -- the schema
@@ -175,7 +184,9 @@ class PostgresBackend(RelationalBackend):
                 raise
 
         with reading_rows():
-            return self._attempts(attempt)
+            result = self._attempts(attempt)
+        self._notifier.tell()
+        return result
 
     def _attempts(self, attempt: Callable[[Connection], T]) -> T:
         """Run something until it is not in the way of others and its connection lasts, within the time limit."""
@@ -284,5 +295,7 @@ def _prepare_schema(backend: PostgresBackend, *, read_only: bool, migrate: bool)
         connections.check_server(connection)
         migrations.check(connection, current=read_only)
         pending = migrations.status(connection).pending
+        if not pending and not read_only:
+            watching.raise_origin(connection)
     if pending and migrate:
         backend.migrate()

@@ -704,12 +704,14 @@ UPDATE clew_timeline SET session = NULL WHERE family = :family::bigint AND sessi
 -- name: delete_session
 -- The rows of a purged session.
 WITH gone AS (
-    DELETE FROM clew_session WHERE key = :session::bigint RETURNING id
-), said AS (
-    INSERT INTO clew_purged (id, changed)
-    SELECT gone.id, (SELECT origin FROM clew_change_origin) + pg_current_xact_id()::text::bigint FROM gone
+    DELETE FROM clew_session WHERE key = :session::bigint
 )
 DELETE FROM clew_tip WHERE session = :session::bigint;
+
+-- name: remember_purged
+-- A session that is gone, for those who watch.
+INSERT INTO clew_purged (id, changed)
+SELECT :id::uuid, origin + pg_current_xact_id()::text::bigint FROM clew_change_origin;
 
 -- name: reached_lengths
 -- How far the checkpoints of a family reach on each timeline.
@@ -835,3 +837,46 @@ WITH ours AS (
 SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM (
     SELECT oid FROM kept UNION ALL SELECT i.indexrelid FROM kept JOIN pg_index AS i ON i.indrelid = kept.oid
 ) AS parts;
+
+-- name: newest_change
+-- The number up to which every change is decided: of the transaction before the oldest that goes on.
+SELECT origin + pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 FROM clew_change_origin;
+
+-- name: greatest_change
+-- The greatest number that a session or a purge has.
+SELECT greatest((SELECT max(changed) FROM clew_tip), (SELECT max(changed) FROM clew_purged), 0);
+
+-- name: changes
+-- The last change of each session after a number, in order. One that is purged has no revision.
+SELECT t.id, t.changed, t.revision, t.updated_at, c.id
+FROM clew_tip AS t
+JOIN clew_session AS s ON s.key = t.session
+LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
+WHERE t.changed > :after::bigint AND t.changed <= :decided::bigint
+UNION ALL
+SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
+WHERE p.changed > :after::bigint AND p.changed <= :decided::bigint
+ORDER BY 2
+LIMIT :limit::bigint;
+
+-- name: changes_undecided
+-- The changes beyond those that are decided.
+SELECT t.id, t.changed, t.revision, t.updated_at, c.id
+FROM clew_tip AS t
+JOIN clew_session AS s ON s.key = t.session
+LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
+WHERE t.changed > :decided::bigint
+UNION ALL
+SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p WHERE p.changed > :decided::bigint
+ORDER BY 2;
+
+-- name: changes_of_session
+-- The same of one session.
+SELECT t.id, t.changed, t.revision, t.updated_at, c.id
+FROM clew_session AS s
+JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
+WHERE s.id = :id::uuid AND t.changed > :after::bigint
+UNION ALL
+SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p WHERE p.id = :id::uuid AND p.changed > :after::bigint
+ORDER BY 2;

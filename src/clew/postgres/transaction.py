@@ -93,6 +93,12 @@ class PostgresTransaction(Transaction):
         rows = self.fetch_all("bodies_by_key", {"families": families, "keys": keys})
         return {(family, key): body for family, key, body in rows}
 
+    def delete_unreached_content(self, family: int) -> None:
+        self.execute("delete_unreached_content", {"family": family})
+
+    def count_change(self) -> None:
+        pass  # the number of the transaction is that of the change
+
     # -- locks
 
     def lock_session(self, session_id: UUID, *, collecting: bool = False) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from clew.backend import (
     Backend,
+    Changes,
     CheckpointQuery,
     CheckpointSearch,
     Children,
@@ -30,6 +31,7 @@ from clew.model import (
     State,
 )
 from clew.relational import attachments, checkpoints, sessions, trees
+from clew.relational import changes as changes_since
 from clew.relational.transaction import Transaction
 
 T = TypeVar("T")
@@ -52,6 +54,12 @@ class RelationalBackend(Backend):
         Where a connection is lost while that is under way, nobody knows whether it was committed. `written` finds out:
         it gives the result where it was, else None. `repeatable` work may be done twice with the result of once.
         """
+
+    def last_change(self) -> int:
+        return self._read(changes_since.last_change)
+
+    def list_changes(self, after: int, session_id: UUID | None, limit: int) -> Changes:
+        return self._read(lambda db: changes_since.list_changes(db, after, session_id, limit))
 
     def _deferred(self, checkpoint_id: UUID) -> State:
         return State.deferred(lambda: self._read(lambda db: checkpoints.load_state(db, checkpoint_id), checkpoint_id))

@@ -124,6 +124,7 @@ def move_tip(db: Transaction, head: Head, tip: Tip, now: int) -> Head:
     """Write what has changed: one revision more, and `updated_at` moved to `now` unless that would be back."""
     tip = msgspec.structs.replace(tip, revision=tip.revision + 1, updated_at=max(now, tip.updated_at))
     seal = tip_seal(head, tip)
+    db.count_change()
     db.execute("set_tip", {**msgspec.structs.asdict(tip), "tip_seal": seal, "session": head.owner.session})
     return msgspec.structs.replace(head, tip=tip)
 

@@ -22,6 +22,8 @@ def purge_session(db: Transaction, session_id: UUID, if_revision: int | None = N
     db.execute("delete_checkpoints_of_session", session)
     db.execute("disown_timelines", session)
     db.execute("delete_session", session)
+    db.count_change()
+    db.execute("remember_purged", {"id": session_id.bytes})
     return collect_family(db, head.owner.family)
 
 
@@ -44,7 +46,7 @@ def collect_family(db: Transaction, family: int) -> bool:
         elif ancestor is not None:
             reached[ancestor] = max(reached.get(ancestor, 0), ancestor_length)
     db.execute("delete_unreached_chunks", {"family": family})
-    db.execute("delete_unreached_content", {"family": family})
+    db.delete_unreached_content(family)
     return True
 
 

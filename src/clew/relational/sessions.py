@@ -234,7 +234,8 @@ def _existing(db: Transaction, new: NewSession, ensure: bool) -> UUID | None:
             return UUID(bytes=row[0])
     if _is_written(db, new.id, new.fingerprint):
         return new.id
-    _check_source_free(db, new.source, new.source_id)
+    if not ensure:
+        _check_source_free(db, new.source, new.source_id)
     return None
 
 

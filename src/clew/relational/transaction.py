@@ -77,6 +77,16 @@ class Transaction(ABC):
     def bodies(self, places: Collection[tuple[int, Key]]) -> dict[tuple[int, Key], bytes]:
         """The bytes under each key of a family; what leads nowhere is left out."""
 
+    @abstractmethod
+    def delete_unreached_content(self, family: int) -> None:
+        """Run ``delete_unreached_content``; what has changed keeps its number."""
+
+    # -- changes
+
+    @abstractmethod
+    def count_change(self) -> None:
+        """Give this transaction's next change a number greater than any before it."""
+
     # -- locks: nothing where there is one writer
 
     @abstractmethod

@@ -52,7 +52,7 @@ def verify(read: Read, checks: Sequence[Check], report: Report | None) -> Iterat
 
 
 def _of_store(read: Read, checks: Sequence[Check]) -> Iterator[Finding]:
-    for check in (*checks, lambda: read(_counters)):
+    for check in (*checks, lambda: read(_counters), lambda: read(_change_numbers)):
         found = _or_finding(check)
         yield from [found] if isinstance(found, Finding) else found
 
@@ -71,3 +71,11 @@ def _counters(db: Transaction) -> list[Finding]:
         for status, counted, found in rows
         if counted != found
     ]
+
+
+def _change_numbers(db: Transaction) -> list[Finding]:
+    ((number,),) = db.fetch_all("newest_change", {})
+    ((greatest,),) = db.fetch_all("greatest_change", {})
+    if number is not None and greatest <= number:
+        return []
+    return [Finding(kind="change", message="a session has a greater number of its last change than was given out")]

@@ -8,18 +8,19 @@ from uuid import UUID
 
 import apsw
 
-from clew.backend import Durability, Report
+from clew.backend import Durability, Report, Watcher
 from clew.errors import CorruptStateError, InvalidRequestError, UnavailableError
 from clew.model import BackendInfo, MigrationStatus
 from clew.relational import purge, verification
 from clew.relational.backend import RelationalBackend, Work
 from clew.reports import Backup, Compaction, Finding, Progress
 from clew.sqlite import backups, compaction, integrity, migrations, registry, wal
-from clew.sqlite.connections import create_private_file
+from clew.sqlite.connections import create_private_file, open_reader, pragma
 from clew.sqlite.engine import Engine
 from clew.sqlite.errors import closed, reading_rows, translating
 from clew.sqlite.group_commit import Work as FileWork
 from clew.sqlite.transaction import SQLiteTransaction
+from clew.sqlite.watching import SQLiteWatcher
 
 T = TypeVar("T")
 
@@ -95,6 +96,21 @@ class SQLiteBackend(RelationalBackend):
 
     def _size(self) -> int:
         return self._read_file(lambda connection: compaction.size(connection, self._engine.path))
+
+    def open_watcher(self) -> Watcher:
+        path = self._engine.path
+        if path is None:
+            return SQLiteWatcher(self.last_change, lambda: None)
+        self._check_open()
+        with translating():
+            connection = open_reader(path)
+
+        def look() -> object:
+            self._check_open()
+            with translating():
+                return pragma(connection, "data_version")
+
+        return SQLiteWatcher(look, connection.close)
 
     def info(self) -> BackendInfo:
         self._check_open()

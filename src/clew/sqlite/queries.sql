@@ -93,7 +93,7 @@ ORDER BY page.updated_at DESC, page.id DESC;
 
 -- name: count_sessions_kept
 -- How many sessions there are, from the counters.
-SELECT coalesce(sum(sessions), 0) FROM session_count WHERE status = 'ACTIVE' AND :active OR status = 'DELETED' AND :deleted;
+SELECT coalesce(sum(value), 0) FROM counter WHERE name = 'ACTIVE' AND :active OR name = 'DELETED' AND :deleted;
 
 -- name: count_sessions_filtered
 -- How many sessions a filtered list has, by looking at each.
@@ -134,7 +134,8 @@ INSERT INTO checkpoint (
 -- name: set_tip
 -- What every write to a session changes.
 UPDATE session SET active = :active, next_seq = :next_seq, checkpoint_count = :checkpoint_count, revision = :revision,
-    updated_at = :updated_at, last_message_at = :last_message_at, tip_seal = :tip_seal
+    updated_at = :updated_at, last_message_at = :last_message_at, tip_seal = :tip_seal,
+    changed = (SELECT coalesce(max(key), 0) FROM content) + (SELECT value FROM counter WHERE name = 'CHANGES')
 WHERE key = :session;
 
 -- name: checkpoint_in_session
@@ -513,6 +514,11 @@ UPDATE timeline SET session = NULL WHERE session = :session AND family = :family
 -- The row of a purged session.
 DELETE FROM session WHERE key = :session;
 
+-- name: remember_purged
+-- A session that is gone, for those who watch. Its name begins so that no name of another counter comes after it.
+INSERT INTO counter (name, value)
+SELECT 'purged ' || hex(:id), coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content;
+
 -- name: reached_lengths
 -- How far the checkpoints of a family reach on each timeline.
 SELECT c.timeline, max(c.length)
@@ -623,5 +629,44 @@ ORDER BY k.position;
 -- name: count_sessions
 -- How many sessions there are of each status, by looking at each, and as counted.
 WITH known (status) AS (VALUES ('ACTIVE'), ('DELETED'))
-SELECT known.status, c.sessions, (SELECT count(*) FROM session AS s WHERE s.status = known.status)
-FROM known LEFT JOIN session_count AS c ON c.status = known.status;
+SELECT known.status, c.value, (SELECT count(*) FROM session AS s WHERE s.status = known.status)
+FROM known LEFT JOIN counter AS c ON c.name = known.status;
+
+-- name: count_change
+-- A change that brings no content gets a number of its own; as many go by as keys of content have gone.
+UPDATE counter SET value = value + :by WHERE name = 'CHANGES';
+
+-- name: newest_content
+-- The greatest key of any content.
+SELECT coalesce(max(key), 0) FROM content;
+
+-- name: newest_change
+-- The number of the newest change.
+SELECT coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content;
+
+-- name: greatest_change
+-- The greatest number that a session or a purge has.
+SELECT max((SELECT coalesce(max(changed), 0) FROM session), (SELECT coalesce(max(value), 0) FROM counter WHERE name > 'purged '));
+
+-- name: changes
+-- The last change of each session after a number, in order. One that is purged has no revision.
+SELECT s.id, s.changed, s.revision, s.updated_at, c.id
+FROM session AS s LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
+WHERE s.changed > :after AND s.changed <= :decided
+UNION ALL
+SELECT unhex(substr(p.name, 8)), p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name > 'purged ' AND p.value > :after AND p.value <= :decided
+ORDER BY 2
+LIMIT :limit;
+
+-- name: changes_undecided
+-- Changes beyond those that are decided: none, because one writes after the other.
+SELECT NULL WHERE false;
+
+-- name: changes_of_session
+-- The same of one session.
+SELECT s.id, s.changed, s.revision, s.updated_at, c.id
+FROM session AS s LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
+WHERE s.id = :id AND s.changed > :after
+UNION ALL
+SELECT :id, p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name = 'purged ' || hex(:id) AND p.value > :after
+ORDER BY 2;

@@ -15,12 +15,13 @@ from clew.sqlite.queries import SQL
 class SQLiteTransaction(Transaction):
     """Statements on a connection whose transaction is open."""
 
-    __slots__ = ("_connection", "_run")
+    __slots__ = ("_brought", "_connection", "_run")
     unreadable = (apsw.CorruptError, apsw.NotADBError)
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._run = connection.execute
+        self._brought = False  # content, since the last change got its number
 
     def fetch_all(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         query = SQL[name]
@@ -87,6 +88,7 @@ class SQLiteTransaction(Transaction):
         self._connection.executemany(SQL["insert_content"].text, rows)
         if self._connection.total_changes() - before == len(rows):  # all were new: their keys follow each other
             last = self._connection.last_insert_rowid()
+            self._brought = True
             return range(last - len(rows) + 1, last + 1)
         return [self.store_content(family, body, digest, "message") for _, digest, _, body in rows]
 
@@ -95,7 +97,26 @@ class SQLiteTransaction(Transaction):
         wanted = msgspec.json.encode([place for place in places if isinstance(place[1], int)]).decode()
         return {(family, key): body for family, key, body in self.fetch_all("bodies_by_key", {"places": wanted})}
 
+    def delete_unreached_content(self, family: int) -> None:
+        before = self._newest_content()
+        self.execute("delete_unreached_content", {"family": family})
+        gone = before - self._newest_content()
+        if gone:
+            self.execute("count_change", {"by": gone})
+
+    def count_change(self) -> None:
+        if not self._brought:
+            self.execute("count_change", {"by": 1})
+        self._brought = False
+
+    def _newest_content(self) -> int:
+        ((key,),) = self.fetch_all("newest_content", {})
+        return int(key)
+
     def _insert(self, family: int, digest: bytes, number: int, body: bytes, is_text: bool) -> int | None:
         statement, tie = ("insert_content", 2 * number) if is_text else ("insert_bytes", 2 * number + 1)
         self.execute(statement, {"family": family, "hash": digest, "tie": tie, "body": body})
-        return self._connection.last_insert_rowid() if self._connection.changes() else None
+        if not self._connection.changes():
+            return None
+        self._brought = True
+        return self._connection.last_insert_rowid()

@@ -15,16 +15,18 @@ pytest.register_assert_rewrite(
 )
 
 from clew.testing.clock import Clock  # noqa: E402
-from clew.testing.contract import StoreContract  # noqa: E402
-from clew.testing.damage import DamageContract  # noqa: E402
+from clew.testing.contract import BackupContract, StoreContract  # noqa: E402
+from clew.testing.damage import DamageContract, DamagedBackupContract  # noqa: E402
 from clew.testing.machine import StoreMachine, machine_test  # noqa: E402
 from clew.testing.model import Model  # noqa: E402
 from clew.testing.over_async import over_async  # noqa: E402
 from clew.testing.tamper import Tamper  # noqa: E402
 
 __all__ = [
+    "BackupContract",
     "Clock",
     "DamageContract",
+    "DamagedBackupContract",
     "Model",
     "StoreContract",
     "StoreMachine",

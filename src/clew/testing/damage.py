@@ -17,7 +17,7 @@ from clew.model import Checkpoint, CheckpointSummary, Session
 from clew.reports import Finding
 from clew.store import Store
 from clew.testing.clock import SECOND, moment
-from clew.testing.contract.base import active, attached, by_ids, ids, said, titles, users
+from clew.testing.contract.base import Contract, OpenBackup, active, attached, by_ids, ids, said, titles, users
 from clew.testing.erasure import ErasureContract
 from clew.testing.tamper import BODIES, CHECKPOINT_FIELDS, LONG, SESSION_FIELDS, Tamper
 
@@ -67,14 +67,14 @@ class DamageContract(ErasureContract):
         self, store: Store, tamper: Tamper, step: Checkpoint, body: bytes
     ) -> None:
         tamper.replace_message(step.id, 1, body)
-        self._every_read_names(store, step)
+        every_read_names(store, step)
 
     def test_a_lost_message_is_an_error_that_names_its_checkpoint(
         self, store: Store, tamper: Tamper, step: Checkpoint
     ) -> None:
         for position in (3, 1):
             tamper.lose_message(step.id, position)
-            self._every_read_names(store, step)
+            every_read_names(store, step)
 
     def test_changed_metadata_is_an_error_that_names_its_checkpoint(
         self, store: Store, tamper: Tamper, step: Checkpoint
@@ -130,7 +130,7 @@ class DamageContract(ErasureContract):
     ) -> None:
         store.create_session("other", messages=users("abcd"))
         tamper.replace_message(step.id, 1, b"{}")
-        self._every_read_names(store, step)
+        every_read_names(store, step)
         store.purge_session(step.session_id)
         assert titles(store.list_sessions()) == ["other"]
 
@@ -347,7 +347,7 @@ class DamageContract(ErasureContract):
     def test_verifying_repairs_nothing(self, store: Store, tamper: Tamper, step: Checkpoint) -> None:
         tamper.replace_message(step.id, 1, b"{}")
         assert list(store.verify()) == list(store.verify()) != []
-        self._every_read_names(store, step)
+        every_read_names(store, step)
 
     def test_a_whole_store_after_a_purge_of_what_was_damaged(
         self, store: Store, tamper: Tamper, damaged: Session, other: Session
@@ -378,9 +378,21 @@ class DamageContract(ErasureContract):
         assert store.get_session(other.id) == other
         assert attached(store, active(other).id) == {"f": b"file", "long": LONG}
 
+    # -- helpers
+
+    def _places(self, store: Store) -> set[tuple[UUID | None, UUID | None, int | None]]:
+        """Where `verify` finds something."""
+        return {(finding.session_id, finding.checkpoint_id, finding.position) for finding in store.verify()}
+
+
+class DamagedBackupContract(Contract):
+    """No backup keeps damage unless told to. For backends that make backups: a subclass of it and of `DamageContract`."""
+
     def test_a_backup_of_a_damaged_store_is_refused_unless_told_not_to_look(
-        self, store: Store, tamper: Tamper, step: Checkpoint, backups: Callable[[Path], Store], tmp_path: Path
+        self, store: Store, tamper: Tamper, backups: OpenBackup, tmp_path: Path
     ) -> None:
+        session = store.create_session("damaged", messages=users("a"), metadata={"k": 1})
+        step = store.append(session.id, users("bcd"))
         tamper.replace_message(step.id, 1, b"{}")
         before = sorted(tmp_path.iterdir())
         with pytest.raises(CorruptStateError):
@@ -388,17 +400,13 @@ class DamageContract(ErasureContract):
         assert sorted(tmp_path.iterdir()) == before
         assert store.backup(tmp_path / "copy", verify=False).verified is False
         with backups(tmp_path / "copy") as copy:
-            self._every_read_names(copy, step)
+            every_read_names(copy, step)
 
-    # -- helpers
 
-    def _places(self, store: Store) -> set[tuple[UUID | None, UUID | None, int | None]]:
-        """Where `verify` finds something."""
-        return {(finding.session_id, finding.checkpoint_id, finding.position) for finding in store.verify()}
-
-    def _every_read_names(self, store: Store, step: Checkpoint) -> None:
-        for read in READS.values():
-            with pytest.raises(CorruptStateError) as caught:
-                read(store, step)
-            assert caught.value.checkpoint_id == step.id
-            assert caught.value.code == "corrupt_state"
+def every_read_names(store: Store, step: Checkpoint) -> None:
+    """No way to the messages of the checkpoint is open, and each refusal says of which one it is."""
+    for read in READS.values():
+        with pytest.raises(CorruptStateError) as caught:
+            read(store, step)
+        assert caught.value.checkpoint_id == step.id
+        assert caught.value.code == "corrupt_state"

@@ -70,6 +70,8 @@ CREATE TABLE clew_purged (
 
 CREATE INDEX clew_purged_changed ON clew_purged (changed);
 
+CREATE INDEX clew_purged_id ON clew_purged (id);
+
 -- How many sessions there are: several counters for each status, so that writers do not wait for each other at one row.
 CREATE TABLE clew_session_count (
     status   text     NOT NULL,

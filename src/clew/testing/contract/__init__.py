@@ -2,6 +2,7 @@
 
 from clew.testing.contract.arguments import ArgumentContract
 from clew.testing.contract.attachments import AttachmentContract
+from clew.testing.contract.backups import BackupContract
 from clew.testing.contract.base import Contract
 from clew.testing.contract.changes import ChangeContract
 from clew.testing.contract.checkpoints import CheckpointContract
@@ -20,10 +21,12 @@ from clew.testing.contract.times import TimeContract
 from clew.testing.contract.together import TogetherContract
 from clew.testing.contract.trees import TreeContract
 from clew.testing.contract.waiting import WaitingContract
+from clew.testing.contract.watching import WatchContract
 
 __all__ = [
     "ArgumentContract",
     "AttachmentContract",
+    "BackupContract",
     "ChangeContract",
     "CheckpointContract",
     "Contract",
@@ -42,6 +45,7 @@ __all__ = [
     "TogetherContract",
     "TreeContract",
     "WaitingContract",
+    "WatchContract",
     "WholeStoreContract",
 ]
 
@@ -65,6 +69,10 @@ class StoreContract(
     TimeContract,
     TogetherContract,
     MaintenanceContract,
+    WatchContract,
     WholeStoreContract,
 ):
-    """Every promise of a store. A backend's tests subclass it and give one fixture, `store`."""
+    """Every promise of a store. A backend's tests subclass it and give one fixture, `store`.
+
+    Those of a backend that makes backups subclass `BackupContract` too.
+    """

@@ -8,12 +8,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clew.model import Checkpoint, CheckpointSummary, Message, Page, Session, SessionSummary
+from clew import limits
+from clew.model import SAME, Checkpoint, CheckpointSummary, Message, Page, Session, SessionSummary
+from clew.reports import Finding
 from clew.store import Store
 from clew.testing.clock import Clock
 from clew.testing.values import exact
 
 EVERYTHING = 1_000
+
+OpenBackup = Callable[[Path], Store]
+"""Opens the file that `backup` made, as a store that the test closes."""
 
 
 class Contract:
@@ -38,18 +43,18 @@ class Contract:
         return lambda: store
 
     @pytest.fixture
-    def open_backup(self) -> Callable[[Path], Store] | None:
-        """Opens the file that `backup` made, as a store that the test closes.
+    def open_backup(self) -> OpenBackup | None:
+        """None, unless a subclass gives it: the backend makes no backups, and has to say so by refusing.
 
-        None, unless a subclass gives it: the backend makes no backups, and has to say so by refusing.
+        A subclass that gives it is one of `BackupContract` too.
         """
         return None
 
     @pytest.fixture
-    def backups(self, open_backup: Callable[[Path], Store] | None) -> Callable[[Path], Store]:
-        """The same for tests that need it."""
+    def backups(self, open_backup: OpenBackup | None) -> OpenBackup:
+        """The same for tests that a backend which makes none does not take."""
         if open_backup is None:
-            pytest.skip("the backend makes no backups")
+            raise NotImplementedError("a subclass of the contract about backups gives the fixture `open_backup`")
         return open_backup
 
 
@@ -147,6 +152,31 @@ def emptied(store: Store) -> Session:
     """A session all of whose checkpoints were deleted."""
     session = store.create_session("emptied", messages=users("ab"), metadata={"gone": 1})
     return store.delete_checkpoints(session.id, active(session).id)
+
+
+def findings(store: Store) -> list[Finding]:
+    """All that `verify` finds wrong."""
+    return list(store.verify())
+
+
+def filled(store: Store) -> list[Session]:
+    """Sessions with something of everything: branches, forks, copies, labels, attachments, and what was deleted."""
+    first = store.create_session("first", messages=users("ab"), metadata={"k": 1}, session_metadata={"s": 1})
+    step = store.append(
+        first.id, users("c"), label="point", attachments={"f": bytes(limits.ATTACHMENT_CHUNK_BYTES + 1)}
+    )
+    store.append(first.id, users("d"), attachments={"f": SAME, "g": b"small"})
+    gone = store.append(first.id, users("x"), parent_id=step.id)
+    store.append(first.id, users("y"))
+    store.delete_checkpoints(first.id, gone.id)
+    store.attach(first.id, {"w": b"waits"}, label="later")
+    fork = store.fork_session(first.id, checkpoint_id=step.id)
+    store.create_checkpoint(fork.id, users("aXc"), parent_id=active(fork).id)
+    copy = store.copy_session(first.id, source="tool", source_id="copy")
+    other = store.create_session("other", messages=users("a"), source="tool", source_id="other")
+    store.delete_session(other.id)
+    store.purge_session(store.create_session("purged", messages=users("a")).id)
+    return [store.get_session(session.id) for session in (first, fork, copy, other)]
 
 
 @contextmanager

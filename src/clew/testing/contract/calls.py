@@ -73,6 +73,8 @@ OF_THE_STORE: dict[str, Call] = {
     "find_session": lambda store, *_: store.find_session("tool", "1"),
     "list_sessions": lambda store, session, _: store.list_sessions(parent_session_id=session),
     "find_checkpoints": lambda store, *_: store.find_checkpoints(metadata={"k": 1}),
+    "last_change": lambda store, *_: store.last_change(),
+    "watch": lambda store, *_: list(store.watch(after=0, idle_timeout=0)),
     "verify": lambda store, *_: list(store.verify()),
     "backup": lambda store, *_: _backed_up(store),
     "compact": lambda store, *_: store.compact(),

@@ -1,0 +1,121 @@
+"""Waiting for changes of a database, and telling those who wait.
+
+A notice only says that it is time to look; what has changed stands in the tables. So a lost notice loses nothing, and
+notices need not be sent with every write: PostgreSQL commits transactions that bring one in turns, each flushed to disk
+alone. A process that writes sends at most one every few milliseconds, from a thread of its own, and none where nobody
+waits.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+
+from clew import limits
+from clew.backend import Watcher
+from clew.errors import StorageError
+from clew.postgres.connections import Connection, Pool
+from clew.postgres.errors import LOST, translating
+
+# The channel and the lock are named after the schema, so that two stores in one database do not wake each other.
+_CHANNEL = "'clew_' || md5(current_schema())"
+_LOCK = "hashtextextended(current_schema() || '.clew_watch', 0)"
+_LISTEN = f"DO $$ BEGIN EXECUTE format('LISTEN %I', {_CHANNEL}); END $$"
+# Whoever waits holds the lock together with others: where it can be had alone, nobody does.
+_NOTIFY = f"SELECT CASE WHEN NOT pg_try_advisory_xact_lock({_LOCK}) THEN pg_notify({_CHANNEL}, '')::text END"
+_MISSING = (
+    "SELECT greatest((SELECT max(changed) FROM clew_tip), (SELECT max(changed) FROM clew_purged), 0)"
+    " - origin - pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM clew_change_origin"
+)
+_RAISE = f"UPDATE clew_change_origin SET origin = origin + greatest(({_MISSING}), 0)"  # noqa: S608 - our own text
+_ATTEND = f"SELECT pg_advisory_lock_shared({_LOCK})::text"
+
+
+class PostgresWatcher(Watcher):
+    """Listens on a connection of its own."""
+
+    def __init__(self, connect: Callable[[], Connection], check_open: Callable[[], None]) -> None:
+        self._connect = connect
+        self._check_open = check_open
+        self._connection = self._listen()
+
+    def wait(self, timeout: float) -> None:
+        self._check_open()
+        try:
+            for _ in self._connection.notifies(timeout=timeout, stop_after=1):
+                pass
+        except LOST:
+            self._connection.close()
+            self._connection = self._listen()  # and there may be something to see by now
+        self._check_open()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _listen(self) -> Connection:
+        connection = self._connect()
+        try:
+            with translating():
+                connection.execute(_ATTEND.encode())
+                connection.execute(_LISTEN.encode())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class Notifier:
+    """Tells those who wait that this process has written. Its thread runs once there is something to tell."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._news = threading.Event()
+        self._mutex = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._ended = False
+
+    def tell(self) -> None:
+        """Something has been committed. Costs next to nothing where a notice is on its way."""
+        if self._news.is_set():
+            return
+        self._news.set()
+        if self._thread is None:
+            with self._mutex:
+                if self._thread is None and not self._ended:
+                    self._thread = threading.Thread(target=self._run, name="clew-notify", daemon=True)
+                    self._thread.start()
+
+    def stop(self) -> None:
+        """Send what is to be sent, and end."""
+        with self._mutex:
+            self._ended = True
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended:
+            self._news.wait()
+            self._news.clear()
+            # Whoever cannot be told now looks by himself before long.
+            with (
+                suppress(psycopg.Error, StorageError),
+                self._pool.connection(timeout=limits.WATCH_SECONDS) as connection,
+            ):
+                connection.execute(_NOTIFY.encode())
+            if not self._ended:
+                time.sleep(limits.NOTIFY_SECONDS)
+
+
+def raise_origin(connection: Connection) -> None:
+    """Number changes on from the greatest there is, in a cluster whose transactions have smaller numbers.
+
+    So it is where the database has been restored from a dump: only a cluster's own copies have its numbers.
+    """
+    missing = connection.execute(_MISSING.encode()).fetchone()
+    if missing is not None and missing[0] > 0:
+        with connection.transaction():
+            connection.execute("LOCK TABLE clew_change_origin IN EXCLUSIVE MODE")  # who writes has to wait for it
+            connection.execute(_RAISE.encode())
