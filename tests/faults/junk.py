@@ -24,6 +24,7 @@ METHODS: dict[str, inspect.Signature] = {
 _EXTREMES = [moment.replace(tzinfo=zone) for moment in (datetime.max, datetime.min) for zone in (None, UTC)]  # noqa: DTZ901
 _CALLABLES = ("progress",)  # what is called may raise what it likes
 _PATHS = ("path",)  # a path from nowhere would be written to
+_ENDS = ("idle_timeout",)  # what is gone through goes on for ever without one, and for long with a long one
 
 
 def texts() -> st.SearchStrategy[str]:
@@ -63,7 +64,11 @@ def _nested(inner: st.SearchStrategy[Any]) -> Iterator[st.SearchStrategy[Any]]:
 def arguments(name: str) -> st.SearchStrategy[dict[str, Any]]:
     """Arguments of a method: of each parameter a value that is likely, or any; what has a default may be left out."""
     parameters = [parameter for parameter in METHODS[name].parameters.values() if parameter.name != "self"]
-    required = {one.name: argument(one.name) for one in parameters if one.default is inspect.Parameter.empty}
+    required = {
+        one.name: argument(one.name)
+        for one in parameters
+        if one.default is inspect.Parameter.empty or one.name in _ENDS
+    }
     optional = {one.name: argument(one.name) for one in parameters if one.name not in required}
     return st.fixed_dictionaries(required, optional=optional)
 
@@ -71,7 +76,7 @@ def arguments(name: str) -> st.SearchStrategy[dict[str, Any]]:
 def argument(name: str) -> st.SearchStrategy[Any]:
     """A value for a parameter of this name."""
     likely = st.sampled_from(_likely(name))
-    return likely if name in _CALLABLES or name in _PATHS else likely | likely | values()
+    return likely if name in (*_CALLABLES, *_PATHS, *_ENDS) else likely | likely | values()
 
 
 def _likely(name: str) -> list[Any]:
@@ -108,4 +113,5 @@ _LIKELY: dict[str, list[Any]] = {
     "label": [None, "x", "taken", ""],
     "path": ["copy.db", "none/copy.db", ".", "agent.db"],
     "progress": [None, _NOTHING, _raise],
+    "idle_timeout": [0, 0.0, 0.001, -1, float("nan"), True, "1", [], 10**400],
 }
