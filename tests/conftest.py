@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.support.postgres_server import PostgresServer
+    from tests.support.postgres_stores import Database
 
 
 @pytest.fixture(scope="session")
@@ -21,20 +22,16 @@ def postgres_server() -> "Iterator[PostgresServer]":
 
 
 @pytest.fixture(scope="session")
-def postgres_database(postgres_server: "PostgresServer") -> Iterator[str]:
+def postgres_database(postgres_server: "PostgresServer") -> "Iterator[Database]":
     """A database with clew's tables."""
-    from tests.support.postgres_stores import open_postgres
+    from tests.support.postgres_stores import Database
 
-    url = postgres_server.create_database()
-    # Open for as long as the tests run: the connections of stores on it are shared, and stay warm.
-    with closing(open_postgres(url)):
-        yield url
+    with closing(Database(postgres_server.create_database())) as database:
+        yield database
 
 
 @pytest.fixture
-def postgres_url(postgres_database: str) -> str:
+def postgres_url(postgres_database: "Database") -> str:
     """The same without anything in it."""
-    from tests.support.postgres_stores import empty
-
-    empty(postgres_database)
-    return postgres_database
+    postgres_database.empty()
+    return postgres_database.url

@@ -65,11 +65,12 @@ Report = Callable[[Progress], None]
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session to create together with its root checkpoint.
 
-    `forked_from` is for a fork that another store has, where the checkpoint that it began as is not here.
+    For a session that comes from another store: `checkpoint_id` None makes it without one, `parent_may_be_missing` lets
+    it name a parent that is not here, and `forked_from` is the checkpoint that it began as there.
     """
 
     id: UUID
-    checkpoint_id: UUID
+    checkpoint_id: UUID | None
     title: str
     bodies: Sequence[bytes]
     metadata: bytes | None
@@ -79,6 +80,7 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     source_id: str | None
     parent_session_id: UUID | None
+    parent_may_be_missing: bool = False
     forked_from: UUID | None = None
     created_at: int | None
     now: int
@@ -123,7 +125,8 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     `bodies` is what comes after the parent's messages; where `full`, it is the whole conversation, or, with a `prefix`,
     what comes after that much of the parent's.
 
-    `fingerprint` is set where the caller chose the id: see `Backend.write_checkpoint`.
+    `fingerprint` is set where the caller chose the id: see `Backend.write_checkpoint`. For a checkpoint that comes from
+    another store: `updated_at` is when it changed there, and without `activate` the active checkpoint stays the same.
     """
 
     id: UUID
@@ -135,7 +138,9 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None
     attachments: Sequence[NewAttachment] = ()
     if_active: UUID | None
+    activate: bool = True
     created_at: int | None
+    updated_at: int | None = None
     now: int
     fingerprint: bytes | None
 
@@ -143,11 +148,11 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
 class NewFork(msgspec.Struct, frozen=True, kw_only=True):
     """A session to begin at a state of another session; `title` None takes over the other's.
 
-    `created_at` None is `now`.
+    `created_at` None is `now`. With `checkpoint_id` None it has no checkpoint, but is of the family all the same.
     """
 
     id: UUID
-    checkpoint_id: UUID
+    checkpoint_id: UUID | None
     source_checkpoint: Place
     title: str | None
     created_at: int | None = None
@@ -323,7 +328,7 @@ class Backend(ABC):
 
     @abstractmethod
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
-        """Write a checkpoint and make it active, in O(messages that the parent lacks).
+        """Write a checkpoint and, if it says so, make it active, in O(messages that the parent lacks).
 
         In this order: a checkpoint with `new.id` and the same fingerprint is returned as stored (with another one, or
         with none, ConflictError); `if_active` must be the active checkpoint, else ConflictError; the parent must belong
@@ -422,6 +427,10 @@ class Backend(ABC):
     @abstractmethod
     def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
         """What is attached to labels that no checkpoint of the session has, by label, in the order of the names."""
+
+    @abstractmethod
+    def get_waiting(self, session_id: UUID, label: str) -> dict[str, Attachment]:
+        """The same of one label with the bytes, checked; empty where nothing waits for it."""
 
     @abstractmethod
     def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:

@@ -1,4 +1,4 @@
-"""Changes to the tables of an SQLite file behind the store's back."""
+"""Changes to the tables of an SQLite file behind the store's back, and whether a store tells of them."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,8 +8,36 @@ from uuid import UUID
 import apsw
 from tests.contract.underneath import Reader, Row, read_tables
 
+from clew import CorruptStateError, Store
+from clew.testing.contract.base import active, contents, users
+
 COLUMNS = {"active_checkpoint_id": "active", "parent_id": "parent", "message_count": "length"}
 """Fields whose columns have another name."""
+
+
+def fill(store: Store) -> None:
+    """A row or two of everything. Attachments are in pieces where these are of eight bytes."""
+    session = store.create_session(
+        "Élan", messages=users("a"), metadata={"k": 1}, session_metadata={"s": 1}, cwd="/r", source="tool",
+        source_id="1",
+    )  # fmt: skip
+    store.append(session.id, users("b"), label="point", attachments={"long": bytes(range(20))})
+    store.attach(session.id, {"w": b"waits"}, label="later")
+    fork = store.fork_session(session.id, checkpoint_id=active(session).id)
+    store.append(fork.id, users("c"))
+    store.delete_session(fork.id)
+
+
+def is_told(store: Store, before: str) -> bool:
+    """Whether all that is read is as it was, or something says that it is not."""
+    sessions = store.list_sessions(limit=99)
+    listed = [item for session in sessions for item in store.list_checkpoints(session.id, with_attachments="")]
+    if any(item.damage is not None for item in [*sessions, *listed]):
+        return True
+    try:
+        return contents(store) == before
+    except CorruptStateError:
+        return True
 
 
 class FileTamper:

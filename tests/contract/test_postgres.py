@@ -7,6 +7,7 @@ from tests.support.postgres_stores import open_store
 
 from clew import AsyncStore, Store
 from clew.testing import Clock, StoreContract, over_async
+from clew.testing.contract import CheckpointContract, MessageContract, TogetherContract, WatchContract
 
 
 class TestPostgres(StoreContract):
@@ -29,7 +30,9 @@ class TestPostgres(StoreContract):
             again.close()
 
 
-class TestPostgresAwaited(StoreContract):
+class TestPostgresAwaited(CheckpointContract, MessageContract, TogetherContract, WatchContract):
+    """What awaiting can change: writes, long reads, many at once, and what never ends. Over SQLite all is."""
+
     @pytest.fixture
     def store(self, postgres_url: str, clock: Clock) -> Iterator[Store]:
         with over_async(AsyncStore(lambda: open_store(postgres_url, clock))) as store:

@@ -7,13 +7,13 @@ from typing import Any
 
 import apsw
 import pytest
-from tests.contract.tampering import FileTamper
+from tests.contract.tampering import FileTamper, fill, is_told
 from tests.contract.test_sqlite import open_store
 from tests.contract.underneath import Tables
 
-from clew import AsyncStore, CorruptStateError, Store, limits
+from clew import AsyncStore, Store, limits
 from clew.testing import Clock, DamageContract, DamagedBackupContract, Tamper, over_async
-from clew.testing.contract.base import active, contents, users
+from clew.testing.contract.base import contents
 
 
 class FileDamage(DamageContract, DamagedBackupContract):
@@ -59,15 +59,7 @@ def intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(limits, "ATTACHMENT_CHUNK_BYTES", 8)
     path = tmp_path / "intact.db"
     with open_store(path, Clock()) as store:
-        session = store.create_session(
-            "Élan", messages=users("a"), metadata={"k": 1}, session_metadata={"s": 1}, cwd="/r", source="tool",
-            source_id="1",
-        )  # fmt: skip
-        store.append(session.id, users("b"), label="point", attachments={"long": bytes(range(20))})
-        store.attach(session.id, {"w": b"waits"}, label="later")
-        fork = store.fork_session(session.id, checkpoint_id=active(session).id)
-        store.append(fork.id, users("c"))
-        store.delete_session(fork.id)
+        fill(store)
     return path
 
 
@@ -110,7 +102,7 @@ def test_any_change_of_any_value_in_any_row_is_found_and_read_as_nothing_else(tm
             tried += 1
             with open_store(path, Clock()) as store:
                 moved = f"{column} IS ?" in where or (table, column) in CHOSEN_BY
-                assert moved or _is_told(store, before), (table, column, keys, value)
+                assert moved or is_told(store, before), (table, column, keys, value)
                 unseen = (table, column) in UNSEEN or keys == NUMBERS
                 assert unseen or list(store.verify()), (table, column, keys, value)
     assert tried > 100
@@ -127,15 +119,3 @@ def _changed_by_hand(path: Path, sql: str, values: list[Any]) -> bool:
     finally:
         connection.close()
     return True
-
-
-def _is_told(store: Store, before: str) -> bool:
-    """Whether all that is read is as it was, or something says that it is not."""
-    sessions = store.list_sessions(limit=99)
-    listed = [item for session in sessions for item in store.list_checkpoints(session.id, with_attachments="")]
-    if any(item.damage is not None for item in [*sessions, *listed]):
-        return True
-    try:
-        return contents(store) == before
-    except CorruptStateError:
-        return True

@@ -10,6 +10,7 @@ from clew.sqlite.queries import SQL, Query
 
 # Those that read a family or a list from end to end, by what they are for.
 READS_IT_ALL = {
+    "changes",  # an index of numbers that every write moves would cost each of them more than who watches gains
     "count_sessions",
     "count_sessions_filtered",
     "count_sessions_kept",  # two rows

@@ -56,6 +56,8 @@ DAMAGE = {
     "the owner of an attachment": "UPDATE attachment SET seq = 3 WHERE seq = 2",
     "the content of an attachment": "UPDATE attachment SET content = 1 WHERE seq = 2",
     "a piece of an attachment": "UPDATE chunk SET content = 1 WHERE position = 1",
+    "a lost checkpoint": "DELETE FROM checkpoint WHERE session = 1 AND seq = 3",
+    "a lost attachment": "DELETE FROM attachment",
     "the metadata of a checkpoint": "UPDATE checkpoint SET metadata = 1 WHERE session = 1 AND seq = 1",
 }
 

@@ -24,9 +24,10 @@ USER = "clew"
 class Place:
     """A folder for servers. However this process ends, they are stopped then, and the folder is removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Path | None = None) -> None:
+        """A new folder in `within`, by default where temporary files go."""
         self._account = _account()
-        self.folder = Path(tempfile.mkdtemp(prefix="clew-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="clew-postgres-", dir=within))
         try:
             if self._account:
                 os.chown(self.folder, *self._account)

@@ -12,7 +12,14 @@ TABLES = (
     "clew_attachment", "clew_waiting_attachment", "clew_chunk",
 )  # fmt: skip
 
-_PARTS = 16
+_EMPTY = "; ".join(
+    [
+        *(f"DELETE FROM {table}" for table in TABLES),
+        "DELETE FROM clew_session_count",
+        "INSERT INTO clew_session_count SELECT status, slot, 0"
+        " FROM unnest(ARRAY['ACTIVE', 'DELETED']) AS status, generate_series(0, 15) AS slot",
+    ]
+)
 
 
 def open_postgres(url: str, *, busy_timeout: float = 30) -> PostgresBackend:
@@ -25,8 +32,20 @@ def open_store(url: str, clock: Callable[[], int]) -> Store:
     return Store(open_postgres(url), clock=clock)
 
 
-def empty(url: str) -> None:
-    """Remove everything that is stored, by whatever hand it came."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("; ".join(f"DELETE FROM {table}" for table in TABLES))
-        connection.execute("UPDATE clew_session_count SET sessions = 0")
+class Database:
+    """A database with clew's tables, and a connection to empty it by."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        # Open for as long as the tests run: the connections of stores on it are shared, and stay warm.
+        self._store = open_postgres(url)
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def empty(self) -> None:
+        """Remove everything that is stored, by whatever hand it came."""
+        self._connection.execute(_EMPTY.encode())
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+        self._store.close()

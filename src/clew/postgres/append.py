@@ -7,7 +7,8 @@ if the session is still so, and otherwise changes nothing, and the write goes th
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from clew.relational.rows import CheckpointRow
 from clew.relational.timelines import Point, entry_seal
 
 _MAX_BYTES = 1024 * 1024
+_TURNS = 1024
 
 CLASH = psycopg.errors.DivisionByZero
 """What the statement raises, and takes everything back, where other content has the key of what it stores."""
@@ -37,6 +39,21 @@ class Heads:
     def __init__(self) -> None:
         self._heads: OrderedDict[UUID, Head] = OrderedDict()
         self._mutex = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(_TURNS)]
+
+    @contextmanager
+    def turn(self, session_id: UUID, timeout: float) -> Iterator[None]:
+        """Around a write: the threads of a process write to one session one after the other.
+
+        All at once, all but one of them would find it changed. Whoever has waited long enough has the server decide.
+        """
+        turn = self._turns[hash(session_id) % _TURNS]
+        is_ours = turn.acquire(timeout=timeout)
+        try:
+            yield
+        finally:
+            if is_ours:
+                turn.release()
 
     def get(self, session_id: UUID) -> Head | None:
         """The session, where it is remembered."""
@@ -64,6 +81,12 @@ class Plan(msgspec.Struct, frozen=True):
     parameters: Mapping[str, Any]
     row: CheckpointRow
     head: Head
+
+
+def may_be_plain(new: NewCheckpoint) -> bool:
+    """Whether a checkpoint is messages and metadata and nothing else, as far as it says itself."""
+    as_usual = new.activate and new.updated_at is None
+    return as_usual and new.fingerprint is None and new.label is None and not new.attachments
 
 
 def plan(head: Head, new: NewCheckpoint) -> Plan | None:
@@ -95,19 +118,18 @@ def plan(head: Head, new: NewCheckpoint) -> Plan | None:
 
 def _parent(head: Head, new: NewCheckpoint) -> Node | None:
     """The active checkpoint, where the new one is to be its child."""
-    active = head.active()
-    if active is None or (new.parent is not ACTIVE and new.parent != UUID(bytes=active.row.id)):
+    # Another parent may be whole where the active checkpoint is damaged.
+    if new.parent is not ACTIVE and not (isinstance(new.parent, UUID) and new.parent.bytes == head.active_id()):
         return None
-    return active
+    return head.active()
 
 
 def _is_plain(new: NewCheckpoint, parent: Node) -> bool:
     """Whether the checkpoint is messages after all of its parent's, and metadata, and nothing else."""
     whole = not new.full if new.prefix is None else new.prefix.whole == new.prefix.chain == parent.point.chain
     ends = parent.point.is_end or (not new.bodies and parent.point.timeline is not None)
-    plain = new.fingerprint is None and new.label is None and not new.attachments
     expected = new.if_active is None or new.if_active.bytes == parent.row.id
-    return whole and ends and plain and expected and sum(map(len, new.bodies)) <= _MAX_BYTES
+    return may_be_plain(new) and whole and ends and expected and sum(map(len, new.bodies)) <= _MAX_BYTES
 
 
 def _point_after(point: Point, digests: list[bytes]) -> Point:

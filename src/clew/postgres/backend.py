@@ -1,91 +1,74 @@
 """The seam over a PostgreSQL database: each method is one function run in one transaction, or one statement."""
 
 import os
-import random
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TypeVar
 from uuid import UUID
 
 from clew.backend import Durability, NewCheckpoint, Report, Watcher
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import BackendInfo, Checkpoint, MigrationStatus
-from clew.postgres import append, compaction, connections, migrations, registry, watching
-from clew.postgres.connections import Connection
-from clew.postgres.errors import LOST, ROLLED_BACK, closed, reading_rows, translating, unknown_outcome
-from clew.postgres.transaction import PostgresTransaction
+from clew.postgres import addresses, append, compaction, connections, integrity, migrations, registry, watching
+from clew.postgres.calls import Call
+from clew.postgres.connections import Settings
+from clew.postgres.errors import closed, reading_rows, translating
+from clew.postgres.guarded import Connection
 from clew.postgres.watching import Notifier, PostgresWatcher
-from clew.relational import checkpoints, purge, rows, verification
+from clew.relational import attachments, checkpoints, purge, rows, verification
 from clew.relational.backend import RelationalBackend, Work
 from clew.relational.heads import read_head
+from clew.relational.transaction import Transaction
 from clew.reports import Backup, Compaction, Finding, Progress
 
 T = TypeVar("T")
-
-_FIRST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.5
-
-
-class _CommitLostError(Exception):
-    """The connection was lost during a commit: nobody knows whether that was done."""
-
-
-_RETRIED: tuple[type[Exception], ...] = (*LOST, *ROLLED_BACK, _CommitLostError)
-_APPEND_FAILED: tuple[type[Exception], ...] = (*LOST, *ROLLED_BACK, append.CLASH)
 
 
 class PostgresBackend(RelationalBackend):
     """A store in a PostgreSQL database. Made by `open_backend`."""
 
-    def __init__(
-        self, parameters: dict[str, str], *, durability: Durability, busy_timeout: float, read_only: bool
-    ) -> None:
+    def __init__(self, parameters: dict[str, str], settings: Settings) -> None:
         self._parameters = parameters
-        self._timeout = busy_timeout
-        self._read_only = read_only
+        self._settings = settings
         self._closed = False
+        self._closing = threading.Lock()
         self._process = os.getpid()
         self._heads = append.Heads()
-        self._connect: Callable[[], Connection] = lambda: connections.connect(
-            parameters, durability=durability, timeout=busy_timeout, read_only=read_only
-        )
-        self._pool = registry.acquire(parameters, durability=durability, timeout=busy_timeout, read_only=read_only)
+        self._connect: Callable[[], Connection] = lambda: connections.connect(parameters, settings)
+        self._pool = registry.acquire(parameters, settings)
         self._notifier = Notifier(self._pool)
 
     # -- what differs from other tables
 
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
         self._check_writable()
-        with reading_rows():
-            done = self._append(session_id, new)
-        if done is not None:
-            return done
-        self._heads.forget(session_id)
-        return super().write_checkpoint(session_id, new)
+        cuts = attachments.cut_all(new.attachments)
+        call = self._call()
+        with reading_rows(), self._heads.turn(session_id, call.left()):
+            done = self._append(call, session_id, new)
+            if done is None:
+                self._heads.forget(session_id)
+                done = call.write(
+                    lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred),
+                    written=lambda db: checkpoints.load_if_there(db, session_id, new.id, self._deferred),
+                    repeatable=new.fingerprint is not None,
+                )
+        self._notifier.tell()
+        return done
 
-    def _append(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint | None:
-        """Write the checkpoint in one statement; None where that has to go the long way, and nothing has happened."""
+    def _append(self, call: Call, session_id: UUID, new: NewCheckpoint) -> Checkpoint | None:
+        """Write the checkpoint in one statement; None where that has to go the long way."""
         head = self._heads.get(session_id)
-        if head is None and new.fingerprint is None and not new.attachments and new.label is None:
-            head = self._read(lambda db: read_head(db, session_id))
+        if head is None and append.may_be_plain(new):
+            head = call.ask(lambda db: read_head(db, session_id))
         plan = None if head is None else append.plan(head, new)
-        if plan is None:
-            return None
-        try:
-            with self._connection(self._deadline()) as connection:
-                row = PostgresTransaction(connection.cursor(), writes=True).fetch_one("append", plan.parameters)
-        except _APPEND_FAILED:
-            return self._written_before(new)
-        if row is None:
+        if plan is None or not call.write_at_once(
+            lambda db: db.fetch_one("append", plan.parameters), failures=(append.CLASH,)
+        ):
             return None
         self._heads.put(plan.head)
-        self._notifier.tell()
         return rows.checkpoint(plan.row, self._deferred(new.id))
-
-    def _written_before(self, new: NewCheckpoint) -> Checkpoint | None:
-        """What a statement wrote whose answer was lost."""
-        return self._read(lambda db: checkpoints.load_if_there(db, new.id, self._deferred))
 
     def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
         return self._write(lambda db: purge.purge_session(db, session_id, if_revision))
@@ -96,7 +79,13 @@ class PostgresBackend(RelationalBackend):
 
     def verify(self, report: Report | None) -> Iterator[Finding]:
         self._check_open()
-        return verification.verify(self._read, (), report)
+        return verification.verify(
+            self._read_at_leisure,
+            (lambda: self._read_at_leisure(integrity.stray_tips),),
+            report,
+            families_by=integrity.FAMILIES,
+            of_family=(integrity.strays, integrity.searched),
+        )
 
     def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
         self._check_open()
@@ -114,7 +103,7 @@ class PostgresBackend(RelationalBackend):
             damaged += not self._write(lambda db: purge.collect_family(db, family), repeatable=True)  # noqa: B023
             if report is not None:
                 report(Progress(done=done, total=len(families), unit="families"))
-        with translating(), self._connection(self._deadline()) as connection:
+        with translating(), closing(self._connect()) as connection:
             compaction.vacuum(connection)
         if damaged:
             raise purge.damaged_families(damaged)
@@ -126,11 +115,12 @@ class PostgresBackend(RelationalBackend):
 
     def info(self) -> BackendInfo:
         self._check_open()
-        return BackendInfo(kind="postgresql", endpoint=connections.endpoint_of(self._parameters))
+        return BackendInfo(kind="postgresql", endpoint=addresses.endpoint_of(self._parameters))
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
+        with self._closing:
+            is_first, self._closed = not self._closed, True
+        if is_first:
             if self._process == os.getpid():
                 self._notifier.stop()
             registry.release(self._pool)
@@ -139,23 +129,20 @@ class PostgresBackend(RelationalBackend):
 
     def migrate(self) -> list[int]:
         """Apply every pending migration and return their versions."""
-        done: list[int] = []
         self._check_writable()
-        with translating(), self._own_connection() as connection:
-            while (version := migrations.apply_next(connection)) is not None:
-                done.append(version)
-        return done
+        with translating(), closing(self._connect()) as connection:
+            return migrations.apply_pending(connection)
 
     def migration_status(self) -> MigrationStatus:
         """What has been applied to the schema and what has not."""
         self._check_open()
-        with translating(), self._own_connection() as connection:
+        with translating(), closing(self._connect()) as connection:
             return migrations.status(connection)
 
     def roll_back(self, *, discard: bool) -> int | None:
         """Undo the newest migration and return its version, None where none is applied."""
         self._check_writable()
-        with translating(), self._own_connection() as connection:
+        with translating(), closing(self._connect()) as connection:
             return migrations.roll_back_last(connection, discard=discard)
 
     # -- transactions
@@ -163,70 +150,26 @@ class PostgresBackend(RelationalBackend):
     def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
         self._check_open()
         with reading_rows(checkpoint_id):
-            return self._attempts(lambda connection: _run_reading(connection, work))
+            return self._call().read(work)
+
+    def _read_at_leisure(self, work: Work[T]) -> T:
+        """The same where the server may take as long as it takes for a statement: it is for looking at all there is."""
+
+        def unhurried(db: Transaction) -> T:
+            db.execute("no_time_limit", {})
+            return work(db)
+
+        return self._read(unhurried)
 
     def _write(self, work: Work[T], *, written: Work[T | None] | None = None, repeatable: bool = False) -> T:
         self._check_writable()
-        lost = False
-
-        def attempt(connection: Connection) -> T:
-            nonlocal lost
-            if lost and written is not None:
-                found = _run_reading(connection, written)
-                if found is not None:
-                    return found
-            try:
-                return _run_writing(connection, work)
-            except _CommitLostError as error:
-                if written is None and not repeatable:
-                    raise unknown_outcome(error) from error.__cause__
-                lost = True
-                raise
-
         with reading_rows():
-            result = self._attempts(attempt)
+            result = self._call().write(work, written=written, repeatable=repeatable)
         self._notifier.tell()
         return result
 
-    def _attempts(self, attempt: Callable[[Connection], T]) -> T:
-        """Run something until it is not in the way of others and its connection lasts, within the time limit."""
-        deadline, pause = self._deadline(), _FIRST_PAUSE
-        while True:
-            try:
-                with self._connection(deadline) as connection:
-                    return attempt(connection)
-            except _RETRIED as error:
-                if time.monotonic() + pause >= deadline or isinstance(error, connections.GIVEN_UP):
-                    if isinstance(error, _CommitLostError):
-                        raise unknown_outcome(error) from error
-                    raise
-            # Others that were in the same way wait as long, but for a little chance.
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    @contextmanager
-    def _connection(self, deadline: float) -> Iterator[Connection]:
-        """A connection of the pool, given back whole or closed."""
-        connection = self._pool.getconn(timeout=max(deadline - time.monotonic(), 0.001))
-        try:
-            yield connection
-        except LOST:
-            connection.close()
-            raise
-        finally:
-            self._pool.putconn(connection)
-
-    @contextmanager
-    def _own_connection(self) -> Iterator[Connection]:
-        """A connection outside of the pool, which says itself why it cannot be made."""
-        connection = self._connect()
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._timeout
+    def _call(self) -> Call:
+        return Call(self._pool, self._settings.timeout)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -236,40 +179,13 @@ class PostgresBackend(RelationalBackend):
 
     def _check_writable(self) -> None:
         self._check_open()
-        if self._read_only:
+        if self._settings.read_only:
             raise InvalidRequestError("the store was opened read-only")
-
-
-def _run_reading(connection: Connection, work: Work[T]) -> T:
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    try:
-        return work(PostgresTransaction(connection.cursor(), writes=False))
-    finally:
-        _roll_back(connection)
-
-
-def _run_writing(connection: Connection, work: Work[T]) -> T:
-    connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-    try:
-        result = work(PostgresTransaction(connection.cursor(), writes=True))
-    except BaseException:
-        _roll_back(connection)
-        raise
-    try:
-        connection.execute("COMMIT")
-    except LOST as error:
-        raise _CommitLostError(str(error)) from error
-    return result
-
-
-def _roll_back(connection: Connection) -> None:
-    if not connection.closed:
-        connection.execute("ROLLBACK")
 
 
 def endpoint_of(url: str) -> str:
     """Where a URL leads, without who goes there and how."""
-    return connections.endpoint_of(connections.parameters_of(url))
+    return addresses.endpoint_of(addresses.parameters_of(url))
 
 
 def open_backend(
@@ -280,22 +196,20 @@ def open_backend(
     With `migrate` False the schema is left as it is, whatever version that is. UnavailableError where the server cannot
     be reached or the database is from a newer clew, UnauthorizedError where it refuses.
     """
-    parameters = connections.parameters_of(url)
-    backend = PostgresBackend(parameters, durability=durability, busy_timeout=busy_timeout, read_only=read_only)
-    try:
-        _prepare_schema(backend, read_only=read_only, migrate=migrate)
-    except BaseException:
-        backend.close()
-        raise
-    return backend
-
-
-def _prepare_schema(backend: PostgresBackend, *, read_only: bool, migrate: bool) -> None:
-    with translating(), backend._own_connection() as connection:
+    parameters = addresses.parameters_of(url)
+    settings = Settings(durability, busy_timeout, read_only)
+    with translating(), closing(connections.connect(parameters, settings)) as connection:
         connections.check_server(connection)
+        settings = settings._replace(schema=connections.home_of(connection))
+        connections.configure(connection, settings)
         migrations.check(connection, current=read_only)
-        pending = migrations.status(connection).pending
-        if not pending and not read_only:
-            watching.raise_origin(connection)
+        _prepare_schema(connection, read_only=read_only, migrate=migrate)
+    return PostgresBackend(parameters, settings)
+
+
+def _prepare_schema(connection: Connection, *, read_only: bool, migrate: bool) -> None:
+    pending = migrations.status(connection).pending
     if pending and migrate:
-        backend.migrate()
+        migrations.apply_pending(connection)
+    if not read_only and (migrate or not pending):
+        watching.raise_origin(connection)

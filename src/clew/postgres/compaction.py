@@ -1,6 +1,7 @@
 """Giving back space: content that nothing refers to any more, and what the server keeps of rows that are gone."""
 
-from clew.postgres.connections import Connection
+from clew.postgres.connections import unhurried
+from clew.postgres.guarded import Connection
 from clew.relational.transaction import Transaction
 
 _TABLES = (
@@ -17,9 +18,6 @@ def size(db: Transaction) -> int:
 
 def vacuum(connection: Connection) -> None:
     """Clear away what is dead in every table, while others read and write."""
-    connection.execute("SET statement_timeout = 0")
-    try:
-        for table in _TABLES:
-            connection.execute(f"VACUUM (ANALYZE) {table}".encode(), prepare=False)
-    finally:
-        connection.execute("RESET statement_timeout")
+    unhurried(connection)
+    for table in _TABLES:
+        connection.execute(f"VACUUM (ANALYZE) {table}".encode(), prepare=False)

@@ -5,7 +5,8 @@ from functools import cache
 
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import MigrationStatus
-from clew.postgres.connections import Connection
+from clew.postgres.connections import unhurried
+from clew.postgres.guarded import Connection
 from clew.relational.statements import Migration, migration_status, read_migrations
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
@@ -13,7 +14,11 @@ _LEDGER = (
     "CREATE TABLE clew_migration (version integer PRIMARY KEY, name text NOT NULL, "
     "applied_at timestamptz NOT NULL DEFAULT now())"
 )
-_HAS_LEDGER = "SELECT to_regclass('clew_migration') IS NOT NULL"
+# A table is asked, because who has waited for a lock within a transaction is told by functions what was known before.
+_HAS_LEDGER = (
+    "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE c.relname = 'clew_migration' AND n.nspname = current_schema())"
+)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.clew_migration', 0))::text"
 _COUNT = {1: ("sessions", "SELECT count(*) FROM clew_session")}
 """What undoing a migration would lose, and how many of it there are."""
@@ -42,6 +47,15 @@ def check(connection: Connection, *, current: bool) -> None:
         raise UnavailableError("the database has an older schema; open it once for writing, or run `clew migrate up`")
 
 
+def apply_pending(connection: Connection) -> list[int]:
+    """Apply every pending migration and return their versions."""
+    unhurried(connection)
+    done: list[int] = []
+    while (version := apply_next(connection)) is not None:
+        done.append(version)
+    return done
+
+
 def apply_next(connection: Connection) -> int | None:
     """Apply the first pending migration and return its version, None where none is left.
 
@@ -63,6 +77,7 @@ def roll_back_last(connection: Connection, *, discard: bool) -> int | None:
 
     InvalidRequestError where that would discard sessions and `discard` does not say so.
     """
+    unhurried(connection)
     with connection.transaction():
         connection.execute(_LOCK)
         applied = _applied(connection)

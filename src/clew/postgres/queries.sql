@@ -57,7 +57,7 @@ SELECT s.key, s.family, t.active, t.next_seq, t.checkpoint_count, t.revision, t.
         SELECT FROM clew_entry AS e WHERE e.family = c.family AND e.timeline = c.timeline AND e.position >= c.length
     )
 FROM clew_session AS s
-JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_tip AS t ON t.session = s.key
 LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
 LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
 LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
@@ -65,14 +65,14 @@ LEFT JOIN clew_timeline AS l ON l.family = c.family AND l.key = c.timeline
 WHERE s.id = :id::uuid;
 
 -- name: session_by_id
--- A session with its active checkpoint and the metadata of the session.
+-- A session with its active checkpoint and the metadata of the session. One whose row in clew_tip is lost is damaged.
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
     substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
     s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
 FROM clew_session AS s
-JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN clew_tip AS t ON t.session = s.key
 LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
 LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
 LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
@@ -173,7 +173,7 @@ WHERE (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :del
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
     substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
-FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+FROM clew_session AS s LEFT JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
 WHERE s.id = :id::uuid;
 
 -- name: update_session
@@ -270,13 +270,14 @@ SELECT id FROM clew_checkpoint
 WHERE family = :family::bigint AND session = :session::bigint AND left(label, 600) = left(:label::text, 600) AND label = :label::text;
 
 -- name: checkpoint_by_id
--- A checkpoint.
-SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+-- A checkpoint. Parent and metadata are looked up by key: a join of tables that nobody has analyzed yet reads them whole.
+SELECT s.id, c.seq, c.id,
+    (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+    c.timeline, c.length, c.chain, (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
+    c.label, c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
 FROM clew_checkpoint AS c
 LEFT JOIN clew_session AS s ON s.key = c.session
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
 WHERE c.id = :id::uuid;
 
 -- name: checkpoints_of_session
@@ -575,23 +576,35 @@ SELECT substring(key FOR 16), body FROM clew_content WHERE family = :family::big
 
 -- name: checkpoints_by_id
 -- Checkpoints (hexadecimal ids) in the order in which they are asked for, with the keys of their sessions.
-SELECT wanted.id::uuid, c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+-- The server takes the list for a hundred ids. Unless each is looked up by itself, it reads whole tables to join them.
+SELECT wanted.id::uuid, found.*
 FROM json_array_elements_text(:ids::json) WITH ORDINALITY AS wanted (id, place)
-LEFT JOIN clew_checkpoint AS c ON c.id = wanted.id::uuid
-LEFT JOIN clew_session AS s ON s.key = c.session
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+LEFT JOIN LATERAL (
+    SELECT c.session, s.id, c.seq, c.id,
+        (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+        c.timeline, c.length, c.chain,
+        (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata), c.label, c.created_at, c.updated_at,
+        c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+    FROM clew_checkpoint AS c
+    LEFT JOIN clew_session AS s ON s.key = c.session
+    WHERE c.id = wanted.id::uuid
+    OFFSET 0
+) AS found ON true
 ORDER BY wanted.place;
 
 -- name: attachments_on_page
 -- The attachments of the checkpoints of a page, which is pairs of session and seq, in its order and that of their names.
-SELECT page.place - 1, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+SELECT page.place - 1, found.*
 FROM json_array_elements(:page::json) WITH ORDINALITY AS page (value, place)
-JOIN clew_session AS s ON s.key = (page.value ->> 0)::bigint
-JOIN clew_attachment AS a ON a.family = s.family AND a.session = s.key AND a.seq = (page.value ->> 1)::bigint
-LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
-ORDER BY page.place, a.name;
+JOIN LATERAL (
+    SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
+    FROM clew_session AS s
+    JOIN clew_attachment AS a ON a.family = s.family AND a.session = s.key AND a.seq = (page.value ->> 1)::bigint
+    LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+    WHERE s.key = (page.value ->> 0)::bigint
+    OFFSET 0
+) AS found ON true
+ORDER BY page.place, found.name;
 
 -- name: bodies_by_key
 -- The bytes of some content: families and keys in the same order.
@@ -764,19 +777,74 @@ DELETE FROM clew_content AS h WHERE h.family = :family::bigint AND NOT EXISTS (
 SELECT family, count(*) FROM clew_session GROUP BY family;
 
 -- name: timeline_families
--- The families that have timelines.
-SELECT DISTINCT family, 0::bigint FROM clew_timeline;
+-- The families that have timelines, from one to the next: far fewer than there are rows.
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_timeline
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_timeline AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
 
 -- name: content_families
 -- The families that have content.
-SELECT DISTINCT family, 0::bigint FROM clew_content;
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_content
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_content AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
+
+-- name: checkpoint_families
+-- The families that have checkpoints.
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_checkpoint
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_checkpoint AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
+
+-- name: entry_families
+-- The families that have messages.
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_entry
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_entry AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
+
+-- name: attachment_families
+-- The families that have attachments.
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_attachment
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_attachment AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
+
+-- name: waiting_families
+-- The families in which attachments wait.
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_waiting_attachment
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_waiting_attachment AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
+
+-- name: chunk_families
+-- The families that have pieces of attachments.
+WITH RECURSIVE known (family) AS (
+    SELECT min(family) FROM clew_chunk
+    UNION ALL
+    SELECT (SELECT min(t.family) FROM clew_chunk AS t WHERE t.family > known.family) FROM known WHERE known.family IS NOT NULL
+)
+SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
 
 -- name: sessions_of_family
 -- The sessions of a family.
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
     substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body, s.title_folded
-FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+FROM clew_session AS s LEFT JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
 WHERE s.family = :family::bigint
 ORDER BY s.key;
 
@@ -820,9 +888,66 @@ FROM clew_chunk AS k LEFT JOIN clew_content AS h ON h.family = k.family AND h.ke
 WHERE k.family = :family::bigint AND k.whole = :whole::bytea
 ORDER BY k.position;
 
+-- name: no_time_limit
+-- A statement may take as long as it does, until the transaction ends.
+SET LOCAL statement_timeout = 0;
+
+-- name: stray_tips
+-- How many sessions would be listed that are not there.
+SELECT count(*) FROM clew_tip AS t WHERE NOT EXISTS (SELECT FROM clew_session AS s WHERE s.key = t.session);
+
+-- name: strays_of_family
+-- How many rows of a family lead nowhere or are there twice, by what they are.
+SELECT 'checkpoint', count(*) FROM clew_checkpoint AS c WHERE c.family = :family::bigint
+    AND NOT EXISTS (SELECT FROM clew_session AS s WHERE s.key = c.session AND s.family = c.family)
+UNION ALL
+SELECT 'entry', count(*) FROM clew_entry AS e WHERE e.family = :family::bigint
+    AND NOT EXISTS (SELECT FROM clew_timeline AS l WHERE l.family = e.family AND l.key = e.timeline)
+UNION ALL
+SELECT 'attachment', count(*) FROM clew_attachment AS a WHERE a.family = :family::bigint
+    AND NOT EXISTS (SELECT FROM clew_session AS s WHERE s.key = a.session AND s.family = a.family)
+UNION ALL
+SELECT 'waiting', count(*) FROM clew_waiting_attachment AS a WHERE a.family = :family::bigint
+    AND NOT EXISTS (SELECT FROM clew_session AS s WHERE s.key = a.session AND s.family = a.family)
+UNION ALL
+SELECT 'chunk', count(*) FROM clew_chunk AS k WHERE k.family = :family::bigint
+    AND NOT EXISTS (SELECT FROM clew_attachment AS a WHERE a.family = k.family AND a.content = k.whole)
+    AND NOT EXISTS (SELECT FROM clew_waiting_attachment AS a WHERE a.family = k.family AND a.content = k.whole)
+    AND NOT (
+        EXISTS (SELECT FROM clew_content AS h WHERE h.family = k.family AND h.key = k.whole)
+        AND EXISTS (SELECT FROM clew_content AS h WHERE h.family = k.family AND h.key = k.content)
+    )
+UNION ALL
+SELECT 'tip', count(*) FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key
+WHERE s.family = :family::bigint AND t.id <> s.id
+UNION ALL
+SELECT 'id', count(*) FROM clew_checkpoint AS c JOIN clew_checkpoint AS o ON o.id = c.id AND o.family <> c.family
+WHERE c.family = :family::bigint
+UNION ALL
+SELECT 'label', count(*) FROM (
+    SELECT FROM clew_checkpoint AS c WHERE c.family = :family::bigint AND c.label IS NOT NULL
+    GROUP BY c.session, c.label HAVING count(*) > 1
+) AS twice;
+
+-- name: searched_of_family
+-- All of a family that filters look into and all metadata: its hash, itself, what filters see, and one who has it.
+WITH held (key, session, checkpoint) AS (
+    SELECT s.metadata, s.id, NULL::uuid FROM clew_session AS s WHERE s.family = :family::bigint AND s.metadata IS NOT NULL
+    UNION ALL
+    (
+        SELECT DISTINCT ON (c.metadata) c.metadata, s.id, c.id
+        FROM clew_checkpoint AS c JOIN clew_session AS s ON s.key = c.session
+        WHERE c.family = :family::bigint AND c.metadata IS NOT NULL
+        ORDER BY c.metadata, c.session, c.seq
+    )
+)
+SELECT substring(m.key FOR 16), m.body, m.object::text, held.session, held.checkpoint
+FROM clew_content AS m LEFT JOIN held ON held.key = m.key
+WHERE m.family = :family::bigint AND (m.object IS NOT NULL OR held.key IS NOT NULL);
+
 -- name: count_sessions
--- How many sessions there are of each status, by looking at each, and as counted.
-SELECT known.status, coalesce((SELECT sum(c.sessions) FROM clew_session_count AS c WHERE c.status = known.status), 0)::bigint,
+-- How many sessions there are of each status, by looking at each, and as counted: unknown where a counter is lost.
+SELECT known.status, (SELECT CASE count(*) WHEN 16 THEN sum(c.sessions)::bigint END FROM clew_session_count AS c WHERE c.status = known.status),
     (SELECT count(*) FROM clew_tip AS t WHERE t.status = known.status)
 FROM (VALUES ('ACTIVE'), ('DELETED')) AS known (status);
 
@@ -830,7 +955,7 @@ FROM (VALUES ('ACTIVE'), ('DELETED')) AS known (status);
 -- The bytes that the rows of the store and their indexes take.
 WITH ours AS (
     SELECT oid, reltoastrelid FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname LIKE 'clew\_%'
+    WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relkind = 'r' AND relname LIKE 'clew\_%'
 ), kept AS (
     SELECT oid FROM ours UNION ALL SELECT reltoastrelid FROM ours WHERE reltoastrelid <> 0
 )
@@ -842,9 +967,11 @@ SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM (
 -- The number up to which every change is decided: of the transaction before the oldest that goes on.
 SELECT origin + pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 FROM clew_change_origin;
 
--- name: greatest_change
--- The greatest number that a session or a purge has.
-SELECT greatest((SELECT max(changed) FROM clew_tip), (SELECT max(changed) FROM clew_purged), 0);
+-- name: changes_are_given
+-- Whether no session or purge has a greater number than was given out, be it decided or not.
+SELECT greatest((SELECT max(changed) FROM clew_tip), (SELECT max(changed) FROM clew_purged), 0)
+    < origin + pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+FROM clew_change_origin;
 
 -- name: changes
 -- The last change of each session after a number, in order. One that is purged has no revision.

@@ -15,6 +15,7 @@ from clew.relational.transaction import Key, Kind, Row, Transaction
 Cursor = psycopg.Cursor[Row]
 
 _STREAMED_ROWS = 500
+_FETCHED_ROWS = 1_000
 
 
 class PostgresTransaction(Transaction):
@@ -36,6 +37,9 @@ class PostgresTransaction(Transaction):
         return self._cursor.execute(query.text, query.pick(parameters), binary=True).fetchone()
 
     def iterate(self, name: str, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        # What is streamed is planned anew each time, which takes as long as reading some hundred rows.
+        if parameters.get("stop", limits.MAX_COUNT) - parameters.get("start", 0) <= _FETCHED_ROWS:
+            return iter(self.fetch_all(name, parameters))
         query = SQL[name]
         return self._cursor.stream(query.text, query.pick(parameters), binary=True, size=_STREAMED_ROWS)
 

@@ -7,7 +7,6 @@ waits.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,8 +15,9 @@ import psycopg
 from clew import limits
 from clew.backend import Watcher
 from clew.errors import StorageError
-from clew.postgres.connections import Connection, Pool
 from clew.postgres.errors import LOST, translating
+from clew.postgres.guarded import Connection
+from clew.postgres.pool import Pool
 
 # The channel and the lock are named after the schema, so that two stores in one database do not wake each other.
 _CHANNEL = "'clew_' || md5(current_schema())"
@@ -57,9 +57,10 @@ class PostgresWatcher(Watcher):
     def _listen(self) -> Connection:
         connection = self._connect()
         try:
-            with translating():
-                connection.execute(_ATTEND.encode())
+            # A standby sends no notices: there a watcher looks by itself.
+            with translating(), suppress(psycopg.errors.ReadOnlySqlTransaction):
                 connection.execute(_LISTEN.encode())
+                connection.execute(_ATTEND.encode())
         except BaseException:
             connection.close()
             raise
@@ -74,7 +75,7 @@ class Notifier:
         self._news = threading.Event()
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._ended = False
+        self._ended = threading.Event()
 
     def tell(self) -> None:
         """Something has been committed. Costs next to nothing where a notice is on its way."""
@@ -83,20 +84,20 @@ class Notifier:
         self._news.set()
         if self._thread is None:
             with self._mutex:
-                if self._thread is None and not self._ended:
+                if self._thread is None and not self._ended.is_set():
                     self._thread = threading.Thread(target=self._run, name="clew-notify", daemon=True)
                     self._thread.start()
 
     def stop(self) -> None:
         """Send what is to be sent, and end."""
         with self._mutex:
-            self._ended = True
+            self._ended.set()
         self._news.set()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended:
+        while not self._ended.is_set():
             self._news.wait()
             self._news.clear()
             # Whoever cannot be told now looks by himself before long.
@@ -105,8 +106,7 @@ class Notifier:
                 self._pool.connection(timeout=limits.WATCH_SECONDS) as connection,
             ):
                 connection.execute(_NOTIFY.encode())
-            if not self._ended:
-                time.sleep(limits.NOTIFY_SECONDS)
+            self._ended.wait(limits.NOTIFY_SECONDS)
 
 
 def raise_origin(connection: Connection) -> None:

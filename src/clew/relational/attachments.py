@@ -262,6 +262,14 @@ def list_waiting(db: Transaction, session_id: UUID) -> dict[str, list[Attachment
     return found
 
 
+def load_waiting(db: Transaction, session_id: UUID, label: str) -> dict[str, Attachment]:
+    """See `Backend.get_waiting`."""
+    target = label_target(read_head(db, session_id), label)
+    found = [AttachmentRow(*columns) for columns in db.fetch_all("waiting_attachments", target.place)]
+    bodies = _Bodies(db, [target], [found])
+    return {row.name.decode(errors="replace"): bodies.read(_check(row, target), target) for row in found}
+
+
 def load_slice(db: Transaction, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
     """See `Backend.get_attachment`."""
     ((session, owner),) = [_read_owner(columns) for columns in _by_id(db, [checkpoint_id])]

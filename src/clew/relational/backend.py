@@ -51,8 +51,9 @@ class RelationalBackend(Backend):
     def _write(self, work: Work[T], *, written: Work[T | None] | None = None, repeatable: bool = False) -> T:
         """Run `work` in a transaction that is committed when this returns.
 
-        Where a connection is lost while that is under way, nobody knows whether it was committed. `written` finds out:
-        it gives the result where it was, else None. `repeatable` work may be done twice with the result of once.
+        Where a connection is lost while that is under way, nobody knows whether it was committed. `repeatable` work may
+        be done twice with the result of once. Of other work `written` finds out: inside the next transaction it gives
+        the result where there is one already, else None.
         """
 
     def last_change(self) -> int:
@@ -68,6 +69,7 @@ class RelationalBackend(Backend):
         return self._write(
             lambda db: sessions.create_session(db, new, ensure=ensure, deferred=self._deferred),
             written=lambda db: sessions.load_if_there(db, new.id, self._deferred),
+            repeatable=new.fingerprint is not None,
         )
 
     def get_session(self, session_id: UUID) -> Session:
@@ -89,19 +91,22 @@ class RelationalBackend(Backend):
         return self._write(
             lambda db: sessions.fork_session(db, session_id, new, self._deferred),
             written=lambda db: sessions.load_if_there(db, new.id, self._deferred),
+            repeatable=new.fingerprint is not None,
         )
 
     def copy_session(self, session_id: UUID, new: NewCopy) -> Session:
         return self._write(
             lambda db: sessions.copy_session(db, session_id, new, self._deferred),
             written=lambda db: sessions.load_if_there(db, new.id, self._deferred),
+            repeatable=new.fingerprint is not None,
         )
 
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
         cuts = attachments.cut_all(new.attachments)
         return self._write(
             lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred),
-            written=lambda db: checkpoints.load_if_there(db, new.id, self._deferred),
+            written=lambda db: checkpoints.load_if_there(db, session_id, new.id, self._deferred),
+            repeatable=new.fingerprint is not None,
         )
 
     def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
@@ -153,6 +158,9 @@ class RelationalBackend(Backend):
 
     def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
         return self._read(lambda db: attachments.list_waiting(db, session_id))
+
+    def get_waiting(self, session_id: UUID, label: str) -> dict[str, Attachment]:
+        return self._read(lambda db: attachments.load_waiting(db, session_id, label))
 
     def get_attachments(self, checkpoint_ids: Sequence[UUID], prefix: str) -> dict[UUID, dict[str, Attachment]]:
         return self._read(lambda db: attachments.load_attachments(db, checkpoint_ids, prefix))

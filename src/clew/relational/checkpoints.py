@@ -46,9 +46,11 @@ def write_checkpoint(
         metadata=_metadata(db, head, parent, new),
         label=new.label,
         created_at=created_at,
+        updated_at=new.updated_at,
         fingerprint=new.fingerprint,
     )
-    insert_checkpoint(db, head, row, None if parent is None else parent.seq, has_news=brought > 0)
+    seq = None if parent is None else parent.seq
+    insert_checkpoint(db, head, row, seq, has_news=brought > 0, activate=new.activate)
     if new.attachments or new.label is not None:
         attach_to_new(db, head, row, parent, new, cuts)
     moment = from_micros(created_at)
@@ -59,7 +61,7 @@ def write_checkpoint(
         label=new.label,
         state=deferred(new.id),
         created_at=moment,
-        updated_at=moment,
+        updated_at=moment if new.updated_at is None else from_micros(new.updated_at),
     )
 
 
@@ -72,6 +74,7 @@ def new_row(
     metadata: Content | None,
     label: str | None,
     created_at: int,
+    updated_at: int | None = None,
     fingerprint: bytes | None,
 ) -> CheckpointRow:
     """The next checkpoint of a session, not written yet."""
@@ -86,19 +89,21 @@ def new_row(
         None if metadata is None else metadata.hash,
         None if label is None else label.encode(),
         created_at,
-        None,
+        updated_at,
         fingerprint,
         0,
     )
     return CheckpointRow(*sealed, None if metadata is None else metadata.key, row_seal(sealed), head.owner.family)
 
 
-def insert_checkpoint(db: Transaction, head: Head, row: CheckpointRow, parent: int | None, *, has_news: bool) -> None:
+def insert_checkpoint(
+    db: Transaction, head: Head, row: CheckpointRow, parent: int | None, *, has_news: bool, activate: bool = True
+) -> None:
     """Write a checkpoint and make it the session's active one; `has_news` where it brings messages."""
     insert_row(db, head.owner, row, parent)
     tip = msgspec.structs.replace(
         head.tip,
-        active=row.seq,
+        active=row.seq if activate else head.tip.active,
         next_seq=row.seq + 1,
         checkpoint_count=head.tip.checkpoint_count + 1,
         last_message_at=row.created_at if has_news else head.tip.last_message_at,
@@ -117,8 +122,9 @@ def load_checkpoint(db: Transaction, checkpoint_id: UUID, deferred: Deferred | N
     return checkpoint_from_row(db, read_row(db, checkpoint_id), deferred)
 
 
-def load_if_there(db: Transaction, checkpoint_id: UUID, deferred: Deferred) -> Checkpoint | None:
-    """The same, None where there is no such checkpoint."""
+def load_if_there(db: Transaction, session_id: UUID, checkpoint_id: UUID, deferred: Deferred) -> Checkpoint | None:
+    """The same, None where there is no such checkpoint; whoever is still writing to the session is waited for."""
+    db.lock_session(session_id)
     with suppress(NotFoundError):
         return load_checkpoint(db, checkpoint_id, deferred)
     return None

@@ -4,8 +4,10 @@ Sessions, checkpoints, timelines and attachments are looked at; content and entr
 makes nothing else unreached.
 """
 
+from collections import Counter
+
 from clew.hashing import content_hash
-from clew.relational.attachments import AttachmentRow, Target
+from clew.relational.attachments import AttachmentRow, Target, target_at
 from clew.relational.damage import unreadable
 from clew.relational.rows import SESSION_COLUMNS, CheckpointRow, SessionRow
 from clew.relational.timelines import timeline_seal
@@ -35,16 +37,16 @@ def _reaches_what_it_did(db: Transaction, session: SessionRow, family: int) -> b
     key = {"family": family, "session": session.key}
     if not session.is_sealed() or session.family != family:
         return False
-    owners: dict[int, bytes] = {}
-    for _, *columns in db.fetch_all("checkpoints_of_session", key):
-        row = CheckpointRow(*columns)
-        if not row.is_sealed():
-            return False
-        owners[row.seq] = row.id
-    attached = [
-        (AttachmentRow(*columns), Target(family, session.key, owners[seq], seq, None))
-        for seq, *columns in db.fetch_all("attachments_of_session", key)
-    ]
+    owners = {
+        row.seq: row for row in (CheckpointRow(*columns[1:]) for columns in db.fetch_all("checkpoints_of_session", key))
+    }
+    if not all(row.is_sealed() for row in owners.values()) or len(owners) != session.checkpoint_count:
+        return False
+    found = db.fetch_all("attachments_of_session", key)
+    counted = Counter(seq for seq, *_ in found)
+    if any(counted[seq] != row.attachment_count for seq, row in owners.items()):
+        return False
+    attached = [(AttachmentRow(*columns), target_at(session.key, owners[seq])) for seq, *columns in found]
     waiting = [
         (AttachmentRow(*columns), Target(family, session.key, session.id, None, label.decode()))
         for label, *columns in db.fetch_all("waiting_attachments_of_session", key)

@@ -34,6 +34,7 @@ from clew.relational.checkpoints import (
 from clew.relational.content import Content, store_json
 from clew.relational.heads import (
     Head,
+    Node,
     Tip,
     active_is_missing,
     check_revision,
@@ -53,15 +54,30 @@ def create_session(db: Transaction, new: NewSession, *, ensure: bool, deferred: 
     existing = _existing(db, new, ensure)
     if existing is not None:
         return load_session(db, existing, deferred)
-    if new.parent_session_id is not None and not db.fetch_one("session_exists", {"id": new.parent_session_id.bytes}):
-        raise session_not_found(new.parent_session_id)
-    db.lock_id(new.checkpoint_id)
-    if db.fetch_one("checkpoint_claim", {"id": new.checkpoint_id.bytes}):
-        raise id_taken("checkpoint", new.checkpoint_id)
+    _check_parent(db, new)
+    if new.checkpoint_id is not None:
+        db.lock_id(new.checkpoint_id)
+        if db.fetch_one("checkpoint_claim", {"id": new.checkpoint_id.bytes}):
+            raise id_taken("checkpoint", new.checkpoint_id)
     head = _begin_family(db, new)
+    if new.checkpoint_id is None:
+        move_tip(db, head, head.tip, head.tip.updated_at)
+    else:
+        _insert_root(db, head, new, new.checkpoint_id)
+    return load_session(db, new.id, deferred)
+
+
+def _check_parent(db: Transaction, new: NewSession) -> None:
+    if new.parent_session_id is None or new.parent_may_be_missing:
+        return
+    if not db.fetch_one("session_exists", {"id": new.parent_session_id.bytes}):
+        raise session_not_found(new.parent_session_id)
+
+
+def _insert_root(db: Transaction, head: Head, new: NewSession, checkpoint_id: UUID) -> None:
     row = new_row(
         head,
-        id=new.checkpoint_id,
+        id=checkpoint_id,
         parent=None,
         point=extend(db, head.owner, EMPTY, new.bodies),
         metadata=None if new.metadata is None else store_json(db, head.owner.family, new.metadata),
@@ -70,7 +86,6 @@ def create_session(db: Transaction, new: NewSession, *, ensure: bool, deferred: 
         fingerprint=None,
     )
     insert_checkpoint(db, head, row, None, has_news=bool(new.bodies))
-    return load_session(db, new.id, deferred)
 
 
 def fork_session(db: Transaction, session_id: UUID, new: NewFork, deferred: Deferred) -> Session:
@@ -82,9 +97,17 @@ def fork_session(db: Transaction, session_id: UUID, new: NewFork, deferred: Defe
     if node is None:
         raise no_active_checkpoint(session_id)
     head = _insert_alike(db, read_stored(db, session_id), new, forked_from=node.row.id)
+    if new.checkpoint_id is None:
+        move_tip(db, head, head.tip, head.tip.updated_at)
+    else:
+        _insert_fork_root(db, origin, node, head, new.checkpoint_id)
+    return load_session(db, new.id, deferred)
+
+
+def _insert_fork_root(db: Transaction, origin: Head, node: Node, head: Head, checkpoint_id: UUID) -> None:
     row = new_row(
         head,
-        id=new.checkpoint_id,
+        id=checkpoint_id,
         parent=None,
         point=node.point,
         metadata=node.metadata,
@@ -94,7 +117,6 @@ def fork_session(db: Transaction, session_id: UUID, new: NewFork, deferred: Defe
     )
     insert_checkpoint(db, head, row, None, has_news=node.point.length > 0)
     attachments.copy_one(db, node, origin, head, row)
-    return load_session(db, new.id, deferred)
 
 
 def copy_session(db: Transaction, session_id: UUID, new: NewCopy, deferred: Deferred) -> Session:
@@ -125,7 +147,8 @@ def load_session(db: Transaction, session_id: UUID, deferred: Deferred | None = 
 
 
 def load_if_there(db: Transaction, session_id: UUID, deferred: Deferred) -> Session | None:
-    """The same, None where there is no such session."""
+    """The same, None where there is no such session; whoever is still writing to it is waited for."""
+    db.lock_session(session_id)
     with suppress(NotFoundError):
         return load_session(db, session_id, deferred)
     return None
@@ -246,6 +269,7 @@ def _is_written(db: Transaction, id: UUID, fingerprint: bytes | None) -> bool:
         return False
     if fingerprint is None or claim[0] != fingerprint:
         raise id_taken("session", id)
+    db.lock_session(id)  # so that this answer is as safe as the first one, which a standby may not have confirmed yet
     return True
 
 

@@ -517,7 +517,8 @@ DELETE FROM session WHERE key = :session;
 -- name: remember_purged
 -- A session that is gone, for those who watch. Its name begins so that no name of another counter comes after it.
 INSERT INTO counter (name, value)
-SELECT 'purged ' || hex(:id), coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content;
+SELECT 'purged ' || hex(:id), coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content WHERE true
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: reached_lengths
 -- How far the checkpoints of a family reach on each timeline.
@@ -644,9 +645,10 @@ SELECT coalesce(max(key), 0) FROM content;
 -- The number of the newest change.
 SELECT coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content;
 
--- name: greatest_change
--- The greatest number that a session or a purge has.
-SELECT max((SELECT coalesce(max(changed), 0) FROM session), (SELECT coalesce(max(value), 0) FROM counter WHERE name > 'purged '));
+-- name: changes_are_given
+-- Whether no session or purge has a greater number than was given out.
+SELECT max((SELECT coalesce(max(changed), 0) FROM session), (SELECT coalesce(max(value), 0) FROM counter WHERE name > 'purged '))
+    <= coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content;
 
 -- name: changes
 -- The last change of each session after a number, in order. One that is purged has no revision.

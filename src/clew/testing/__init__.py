@@ -11,12 +11,14 @@ pytest.register_assert_rewrite(
     "clew.testing.contract",
     "clew.testing.damage",
     "clew.testing.erasure",
+    "clew.testing.faults",
     "clew.testing.steps",
 )
 
 from clew.testing.clock import Clock  # noqa: E402
 from clew.testing.contract import BackupContract, StoreContract  # noqa: E402
 from clew.testing.damage import DamageContract, DamagedBackupContract  # noqa: E402
+from clew.testing.faults import FaultContract, Faults  # noqa: E402
 from clew.testing.machine import StoreMachine, machine_test  # noqa: E402
 from clew.testing.model import Model  # noqa: E402
 from clew.testing.over_async import over_async  # noqa: E402
@@ -27,6 +29,8 @@ __all__ = [
     "Clock",
     "DamageContract",
     "DamagedBackupContract",
+    "FaultContract",
+    "Faults",
     "Model",
     "StoreContract",
     "StoreMachine",

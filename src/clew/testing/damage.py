@@ -386,7 +386,7 @@ class DamageContract(ErasureContract):
 
 
 class DamagedBackupContract(Contract):
-    """No backup keeps damage unless told to. For backends that make backups: a subclass of it and of `DamageContract`."""
+    """No backup keeps damage unless told to. For backends that make them: a subclass of it and of `DamageContract`."""
 
     def test_a_backup_of_a_damaged_store_is_refused_unless_told_not_to_look(
         self, store: Store, tamper: Tamper, backups: OpenBackup, tmp_path: Path

@@ -1,6 +1,7 @@
 """The contract of a store, in parts; `StoreContract` is all of it."""
 
 from clew.testing.contract.arguments import ArgumentContract
+from clew.testing.contract.arriving import ArrivalContract
 from clew.testing.contract.attachments import AttachmentContract
 from clew.testing.contract.backups import BackupContract
 from clew.testing.contract.base import Contract
@@ -25,6 +26,7 @@ from clew.testing.contract.watching import WatchContract
 
 __all__ = [
     "ArgumentContract",
+    "ArrivalContract",
     "AttachmentContract",
     "BackupContract",
     "ChangeContract",
@@ -63,6 +65,7 @@ class StoreContract(
     DetachContract,
     ForkContract,
     CopyContract,
+    ArrivalContract,
     MessageContract,
     ArgumentContract,
     RepeatContract,
