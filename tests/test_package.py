@@ -23,6 +23,8 @@ def test_the_public_names_are_pinned() -> None:
         "CheckpointSummary",
         "Compaction",
         "ConflictError",
+        "Copied",
+        "CopyFailure",
         "CorruptStateError",
         "Diff",
         "Finding",
@@ -48,6 +50,7 @@ def test_the_public_names_are_pinned() -> None:
         "UnauthorizedError",
         "UnavailableError",
         "Visibility",
+        "copy_store",
         "migrations",
         "open",
         "open_async",
@@ -64,7 +67,8 @@ def test_importing_clew_imports_nothing_for_terminals_tests_or_networks() -> Non
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     unwanted = {"click", "rich", "pytest", "hypothesis", "http.client", "sqlite3", "psycopg", "httpx", "starlette"}
     assert unwanted.isdisjoint(found)
-    assert not [name for name in found if name.startswith(("clew.cli", "clew.importers", "clew.testing"))]
+    parts = ("clew.cli", "clew.copying", "clew.importers", "clew.testing")
+    assert not [name for name in found if name.startswith(parts)]
 
 
 class TestErrors:

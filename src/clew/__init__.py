@@ -40,6 +40,7 @@ from clew.store import Store, open
 
 if TYPE_CHECKING:
     from clew.aio import AsyncStore, open_async
+    from clew.copying import Copied, CopyFailure, copy_store
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,8 @@ __all__ = [
     "CheckpointSummary",
     "Compaction",
     "ConflictError",
+    "Copied",
+    "CopyFailure",
     "CorruptStateError",
     "Diff",
     "Finding",
@@ -82,6 +85,7 @@ __all__ = [
     "UnauthorizedError",
     "UnavailableError",
     "Visibility",
+    "copy_store",
     "migrations",
     "open",
     "open_async",
@@ -94,4 +98,8 @@ def __getattr__(name: str) -> Any:
         from clew import aio
 
         return getattr(aio, name)
+    if name in ("Copied", "CopyFailure", "copy_store"):
+        from clew import copying
+
+        return getattr(copying, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

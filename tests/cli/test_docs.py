@@ -94,8 +94,8 @@ def keys_of(value):
     "arguments",
     [
         "tree ID", "diff ID: ID:", "label ID", "label ID active", "attach ID file", "attachments ID",
-        "attachments ID file -o out", "verify", "backup copy", "compact", "prune --keep-checkpoints 1",
-        "prune --keep-last 9 --apply --yes",
+        "attachments ID file -o out", "verify", "backup copy", "compact", "copy agent.db other.db",
+        "prune --keep-checkpoints 1", "prune --keep-last 9 --apply --yes",
     ],
 )  # fmt: skip
 def test_a_section_names_every_key_of_the_json_of_its_command(command, tmp_path, monkeypatch, arguments):

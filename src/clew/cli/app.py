@@ -17,6 +17,7 @@ from clew.cli.attaching import attach_command, attachments_command
 from clew.cli.branching import fork_command, rewind_command
 from clew.cli.changing import delete_command, purge_command, rename_command, restore_command
 from clew.cli.comparing import diff_command
+from clew.cli.copying import copy_command
 from clew.cli.drawing import tree_command
 from clew.cli.info import info_command
 from clew.cli.labelling import label_command
@@ -95,7 +96,8 @@ def _misused(error: click.ClickException) -> int:
 @click.option(
     "--store",
     metavar="URL",
-    help="The store: a path, or sqlite:///path. By default $CLEW_URL, else a file in your data directory.",
+    help="The store: a path, sqlite:///path or postgresql://host/name. By default $CLEW_URL, else a file in your data "
+    "directory.",
 )
 @click.version_option(clew.__version__, prog_name="clew")
 @pass_app
@@ -110,6 +112,7 @@ for command in (
     attachments_command,
     backup_command,
     compact_command,
+    copy_command,
     delete_command,
     diff_command,
     fork_command,
