@@ -18,6 +18,8 @@ MEMORY = ":memory:"
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.*", re.DOTALL)
 _POSTGRES = ("postgresql", "postgres")
+_KEYWORDS = re.compile(r"\s*(host|hostaddr|service|dbname)\s*=")
+"""How a connection string of libpq begins that is no URL: ``host=a,b dbname=agents``."""
 
 
 def open_url(
@@ -39,7 +41,7 @@ def open_schema(url: str | os.PathLike[str] | None, busy_timeout: float) -> Migr
 def served_endpoint(url: str | os.PathLike[str] | None) -> str | None:
     """The server that a URL leads to, without secrets; None where it leads to a file or memory."""
     text = _checked(url)
-    if _scheme(text) not in _POSTGRES:
+    if not _is_postgres(text):
         return None
     return str(_postgres().endpoint_of(text))
 
@@ -57,7 +59,7 @@ def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
 
 def _open(url: str | os.PathLike[str] | None, **options: Any) -> "SQLiteBackend | PostgresBackend":
     text = _checked(url)
-    if _scheme(text) in _POSTGRES:
+    if _is_postgres(text):
         backend: PostgresBackend = _postgres().open_backend(text, **options)
         return backend
     return open_backend(sqlite_path(text), **options)
@@ -83,6 +85,11 @@ def _checked(url: str | os.PathLike[str] | None) -> str:
     except UnicodeEncodeError:
         raise InvalidRequestError("url holds a lone surrogate, which is no character") from None
     return text
+
+
+def _is_postgres(url: str) -> bool:
+    scheme = _scheme(url)
+    return scheme in _POSTGRES or (scheme is None and _KEYWORDS.match(url) is not None)
 
 
 def _scheme(url: str) -> str | None:

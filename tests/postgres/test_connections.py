@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.support.postgres_line import open_line
 from tests.support.postgres_stores import open_postgres
 from tests.support.postgres_urls import with_parameters
@@ -231,6 +231,15 @@ class TestSeveralHosts:
             assert store.get_session(session.id) == session
             assert str(dead_port) in str(store.backend_info().endpoint)
 
+    def test_a_string_of_names_and_values_leads_where_a_url_does(self, postgres_url: str, dead_port: int) -> None:
+        given = {**conninfo_to_dict(postgres_url), "target_session_attrs": "read-write"}
+        hosts = f"127.0.0.1,{given.pop('host', '127.0.0.1')}"
+        ports = f"{dead_port},{given.pop('port', 5432)}"
+        words = make_conninfo("", port=ports, **{name: str(value) for name, value in given.items()})
+        with clew.open(postgres_url) as store, clew.open(f"host={hosts} {words}", durability="normal") as same:
+            session = store.create_session("")
+            assert same.get_session(session.id) == session
+
     def test_a_store_goes_on_with_another_when_its_own_is_gone(self, postgres_url: str) -> None:
         with open_line(postgres_url) as first, open_line(postgres_url) as second:
             both = first.url.replace(f"127.0.0.1:{first.port}", f"127.0.0.1:{first.port},127.0.0.1:{second.port}")
@@ -276,6 +285,8 @@ class TestAPasswordIsNeverTold:
             f"postgresql://user:{SECRET}@127.0.0.1:1/name?sslmode=bad",
             f"postgresql://user:{SECRET}@127.0.0.1:1/name?nothing=1",
             f"POSTGRESQL://user:{SECRET}@127.0.0.1:1/name",
+            f"host=127.0.0.1 port=1 user=user password={SECRET}",
+            f"host=127.0.0.1 port=1 user=user password={SECRET} nothing=1",
         ],
     )
     def test_by_what_fails(self, url: str) -> None:
