@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BENCH  := $(VENV)/bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -15,7 +16,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(READY) ## Check style, format, types, layers and generated files
 	$(BIN)/ruff check
@@ -27,8 +28,8 @@ lint: $(READY) ## Check style, format, types, layers and generated files
 demo: $(READY) ## Run the example
 	$(BIN)/python examples/demo.py
 
-bench: $(READY) ## Measure and print the numbers
-	$(BIN)/python bench/run.py
+bench: $(BENCH)/.ready ## Measure and print the numbers
+	$(BENCH)/bin/python bench/run.py
 
 # The fuzzer has no builds for some systems and Pythons. Where it is missing its part is skipped, which the run says.
 soak: $(READY) ## Break things on purpose for a quarter of an hour
@@ -47,4 +48,11 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+# Measured in an environment of its own: what clew is compared with would bring a plugin into every run of pytest.
+$(BENCH)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BENCH)/bin/python -m pip install --quiet --editable . --group bench
 	@touch $@

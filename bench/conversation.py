@@ -1,7 +1,10 @@
 """Conversations of the size and form that an agent writes, the same ones in every run."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 Message = dict[str, Any]
 
@@ -64,3 +67,8 @@ class Talk:
         length = min(int(self._random.expovariate(1 / mean_length)), _LONGEST * mean_length)
         start = self._random.randrange(len(_POOL) - length)
         return f"{self.turns}: {_POOL[start : start + length]}"
+
+
+def texts(messages: Sequence[Message]) -> list[str]:
+    """Each message as the JSON that is stored."""
+    return [msgspec.json.encode(message).decode() for message in messages]

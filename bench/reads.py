@@ -10,7 +10,7 @@ import clew
 from bench.conversation import Talk
 from bench.measure import Lab, interleaved
 from bench.sessions import AppendedSession
-from bench.targets import Finding, Measured
+from bench.targets import Fact, Finding, Measured
 
 _LISTED = 20
 _THREADS = 16
@@ -19,12 +19,14 @@ _DELETED_EVERY = 10
 
 def size(lab: Lab) -> Iterator[Finding]:
     """The file as it is once the store is closed, and everything is out of the write-ahead log."""
+    turns = lab.some(1000, 300)
     with lab.store("size", "normal") as store:
-        session = AppendedSession(store, 1, lab.some(1000, 300))
+        session = AppendedSession(store, 1, turns)
         final = len(store.get_session(session.id).active_checkpoint.state.messages_json)  # type: ignore[union-attr]
         store.close()
         stored = (lab.folder / "size.db").stat().st_size
     yield Measured("size", stored, final, unit="B")
+    yield Fact("file", stored / turns)
 
 
 def load(lab: Lab) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ def machine() -> str:
             f"SQLite {apsw.sqlite_lib_version()} (APSW {apsw.apsw_version()})",
             f"Python {platform.python_version()}",
             f"msgspec {version('msgspec')}",
+            f"psycopg {version('psycopg')}",
             f"{platform.system()} on {_processor()}",
             f"{os.cpu_count()} processors",
         ]
@@ -68,10 +69,15 @@ def shown_seconds(seconds: float) -> str:
 
 def shown_bytes(count: float) -> str:
     """A size in decimal units."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
         if count >= size:
             return f"{count / size:,.{0 if count >= 100 * size else 1}f} {unit}"
     return f"{count:,.0f} B"
+
+
+def shown_version(number: float) -> str:
+    """A version of PostgreSQL as it is written: 18.4 is 180004."""
+    return f"{number // 10_000:.0f}.{number % 10_000:.0f}"
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,8 +1,11 @@
 """Measures clew and prints the numbers next to the targets.
 
-    python bench/run.py                everything, about five minutes; writes bench/results.md
+    python bench/run.py                everything, about ten minutes
     python bench/run.py --quick        smaller numbers of everything, to see that it works
     python bench/run.py --only NAME    one measurement, or several
+    python bench/run.py --record …     and bring docs/scaling.md up to date, as far as it was measured
+
+A run of everything writes bench/results.md, and records too.
 
 A missed target is printed as missed. The exit code is 1 only where something was wrong, such as a write that got lost.
 """
@@ -17,7 +20,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # so that this runs as a script and its modules import one another
 
-from bench import layouts, reads, report, trees, writers, writes  # noqa: E402
+from bench import (  # noqa: E402
+    layouts,
+    postgres,
+    postgres_bytes,
+    postgres_crowd,
+    reads,
+    report,
+    sizing,
+    trees,
+    writers,
+    writes,
+)
 from bench.measure import Lab  # noqa: E402
 from bench.targets import Finding, Table  # noqa: E402
 
@@ -38,6 +52,13 @@ MEASUREMENTS: dict[str, Callable[[Lab], Iterator[Finding]]] = {
     "layout-footprint": layouts.footprint,
     "layout-lists": layouts.lists,
     "contention": writers.contention,
+    "postgres-floor": postgres.append_floor,
+    "postgres-late": postgres.append_late,
+    "postgres-load": postgres.load,
+    "postgres-writers": postgres_crowd.writers,
+    "postgres-watch": postgres_crowd.watch,
+    "postgres-bytes": postgres_bytes.footprint,
+    "postgres-langgraph": postgres.beside_langgraph,
 }
 
 
@@ -54,6 +75,8 @@ def main() -> int:
         print("Quick: the sessions, lists and files were smaller than the names say.")
     if not (arguments.only or arguments.quick):
         (HERE / "results.md").write_text(report.document(findings), encoding="utf-8")
+    if not arguments.quick and (arguments.record or not arguments.only):
+        sizing.record(findings)
     wrong = [finding.wrong for finding in findings if isinstance(finding, Table) and finding.wrong]
     for problem in wrong:
         print(f"WRONG: {problem}")
@@ -72,6 +95,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure clew.")
     parser.add_argument("--quick", action="store_true", help="smaller numbers, which prove nothing")
     parser.add_argument("--only", action="append", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--record", action="store_true", help="write what docs/scaling.md counts with")
     return parser.parse_args()
 
 

@@ -9,6 +9,8 @@ from bench.conversation import Message, Talk
 
 Id = TypeVar("Id")
 
+_EARLY_TURNS = range(6, 16)
+
 
 class AppendedSession:
     """A session of which a program appends each turn."""
@@ -30,6 +32,25 @@ class AppendedSession:
         return partial(self.store.append, self.id, self.talk.turn())
 
 
+class ShortSessions:
+    """Sessions of a few turns, each left for another one before it is long."""
+
+    def __init__(self, store: clew.Store) -> None:
+        self._store = store
+        self._seed = 100
+        self._session = self._next()
+
+    def step(self) -> Callable[[], object]:
+        """The appending of a turn to a session that has few, to be timed."""
+        if self._session.talk.turns + 1 not in _EARLY_TURNS:
+            self._session = self._next()
+        return self._session.step()
+
+    def _next(self) -> AppendedSession:
+        self._seed += 1
+        return AppendedSession(self._store, self._seed, _EARLY_TURNS.start - 1)
+
+
 class WholeListSession(Generic[Id]):
     """A session of which a program keeps the messages in a list, and hands over all of them at every step.
 
@@ -46,6 +67,11 @@ class WholeListSession(Generic[Id]):
         """Go on until there are so many turns, and write that."""
         self.messages.extend(self._talk.messages(turns - self._talk.turns))
         self._write_all()
+
+    def write_each(self, turns: int) -> None:
+        """Go on until there are so many turns, and write the list at each of them."""
+        while self._talk.turns < turns:
+            self.advance(self._talk.turns + 1)
 
     def step(self) -> Callable[[], object]:
         """The writing of the list with the next turn, to be timed."""

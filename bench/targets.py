@@ -33,6 +33,10 @@ TARGETS = {
     "async writers": Target("64 concurrent async writers", "1 writer, checkpoints a second", 3.5, at_least=True),
     "list": Target("list_sessions(limit=20) with 100,000 sessions", "with 100", 2.0),
     "list status": Target("list_sessions(limit=20, status=…) with 100,000 sessions", "with 100", 2.0),
+    "postgres append floor": Target(
+        "PostgreSQL: append 2 messages", "bare PostgreSQL: the same bytes in one insert of two rows, committed", 2.0
+    ),
+    "postgres append late": Target("PostgreSQL: append 2 messages at turn 3,000", "the same at turn 10", 1.3),
 }
 
 
@@ -63,4 +67,11 @@ class Table(msgspec.Struct, frozen=True):
     wrong: str = ""
 
 
-Finding = Measured | Table
+class Fact(msgspec.Struct, frozen=True):
+    """A number that is not shown for itself, but that `bench/sizing.py` counts with."""
+
+    name: str
+    value: float
+
+
+Finding = Measured | Table | Fact

@@ -7,39 +7,20 @@ from functools import partial
 import msgspec
 
 import clew
-from bench.conversation import Message, Talk
+from bench.conversation import Talk, texts
 from bench.floor import floor
 from bench.measure import Durability, Lab, interleaved
 from bench.report import shown_seconds
-from bench.sessions import AppendedSession, whole_lists
+from bench.sessions import AppendedSession, ShortSessions, whole_lists
 from bench.targets import Finding, Measured, Table
-
-_EARLY_TURNS = range(6, 16)
 
 
 def append_late(lab: Lab) -> Iterator[Finding]:
     """A long session and short ones in one file: appends at turns 6 to 15 of one short session after the other."""
     with lab.store("append-late") as store:
         long = AppendedSession(store, 1, lab.some(3000, 600))
-        late, early = interleaved(lab.some(600, 100), long.step, _ShortSessions(store).step)
+        late, early = interleaved(lab.some(600, 100), long.step, ShortSessions(store).step)
     yield Measured("append late", late, early)
-
-
-class _ShortSessions:
-    def __init__(self, store: clew.Store) -> None:
-        self._store = store
-        self._seed = 100
-        self._session = self._next()
-
-    def step(self) -> Callable[[], object]:
-        """The appending of a turn to a session that has few, to be timed."""
-        if self._session.talk.turns + 1 not in _EARLY_TURNS:
-            self._session = self._next()
-        return self._session.step()
-
-    def _next(self) -> AppendedSession:
-        self._seed += 1
-        return AppendedSession(self._store, self._seed, _EARLY_TURNS.start - 1)
 
 
 def append_floor(lab: Lab) -> Iterator[Finding]:
@@ -62,14 +43,10 @@ def _next_to_floor(lab: Lab, durability: Durability) -> tuple[float, float]:
     with lab.store("append-floor", durability) as store, floor(lab.folder / "floor.db", durability) as bare:
         session = AppendedSession(store, 1, turns)
         for _ in range(turns):
-            bare.add(_bodies(talk.turn()))
-        append, insert = interleaved(lab.some(1000, 100), session.step, lambda: partial(bare.add, _bodies(talk.turn())))
+            bare.add(texts(talk.turn()))
+        append, insert = interleaved(lab.some(1000, 100), session.step, lambda: partial(bare.add, texts(talk.turn())))
     lab.remove(lab.folder / "floor.db")
     return append, insert
-
-
-def _bodies(messages: list[Message]) -> list[str]:
-    return [msgspec.json.encode(message).decode() for message in messages]
 
 
 def branches(lab: Lab) -> Iterator[Finding]:

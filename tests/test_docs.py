@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from bench import sizing
 
 import clew
 
@@ -58,3 +59,7 @@ def test_every_guarantee_names_tests_that_exist() -> None:
         named = re.findall(r"`(test_\w+)`", promise)
         assert named or "`make bench`" in promise, promise
         assert [name for name in named if f"def {name}(" not in code] == [], promise
+
+
+def test_the_tables_of_scaling_are_what_the_script_computes() -> None:
+    assert sizing.written() == sizing.tables(sizing.read()), "python bench/sizing.py --write"
