@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import msgspec
@@ -13,12 +13,33 @@ from bench.conversation import Message, Talk
 from bench.langgraph_saver import Put
 from bench.measure import Action, Durability, Lab, interleaved
 from bench.report import shown_bytes, shown_seconds
-from bench.servers import Cluster, cluster
+from bench.servers import Cluster, Database, cluster
 from bench.sessions import AppendedSession, ShortSessions, WholeListSession, whole_lists
 from bench.targets import Fact, Finding, Measured, Table
 
 _WINDOW = 15
 """How many writes are measured at a turn."""
+
+_LISTED = 20
+_LISTABLE = 100
+"""How many sessions there are at least, more than a page shows."""
+
+_DELETED_EVERY = 10
+_OLDER = (
+    "INSERT INTO clew_session (key, id, family, title, visibility, created_at, seal)"
+    " SELECT nextval('clew_key'), gen_random_uuid(), currval('clew_key'), 'Session ' || g, 'PRIVATE', g, 0"
+    " FROM generate_series(1, {}) AS g",
+    # The trigger would take minutes, and leave the counters with as many dead rows as no store ever has at once.
+    "ALTER TABLE clew_tip DISABLE TRIGGER clew_session_count",
+    "INSERT INTO clew_tip SELECT key, id, CASE WHEN key % 10 = 0 THEN 'DELETED' ELSE 'ACTIVE' END, 1, 2, 1, 1,"
+    " created_at, created_at, 0, 0 FROM clew_session",
+    "ALTER TABLE clew_tip ENABLE TRIGGER clew_session_count",
+    "UPDATE clew_session_count AS c SET sessions = (SELECT count(*) FROM clew_tip AS t WHERE t.status = c.status)"
+    " WHERE slot = 0",
+    "INSERT INTO clew_checkpoint (family, session, seq, id, length, chain, created_at, attachment_count, seal)"
+    " SELECT family, key, 1, gen_random_uuid(), 0, '', created_at, 0, 0 FROM clew_session",
+)
+"""Sessions from 1970 that no page shows which is measured."""
 
 
 def append_floor(lab: Lab) -> Iterator[Finding]:
@@ -75,6 +96,38 @@ def append_late(lab: Lab) -> Iterator[Finding]:
         long = AppendedSession(store, 1, lab.some(3000, 600))
         late, early = interleaved(lab.some(600, 100), long.step, ShortSessions(store).step)
     yield Measured("postgres append late", late, early)
+
+
+def listing(lab: Lab) -> Iterator[Finding]:
+    """The first page, with its total, of a database with many sessions and of one with few."""
+    older = lab.some(100_000, 5_000) - _LISTABLE
+    rounds = lab.some(300, 50)
+    with ExitStack() as stack:
+        server = stack.enter_context(cluster())
+        large = stack.enter_context(_stocked(server.database("list-large"), older))
+        small = stack.enter_context(_stocked(server.database("list-small"), 0))
+        assert large.list_sessions(limit=_LISTED).total == older + _LISTABLE
+        whole, whole_few, active, active_few = interleaved(
+            rounds,
+            lambda: partial(large.list_sessions, limit=_LISTED),
+            lambda: partial(small.list_sessions, limit=_LISTED),
+            lambda: partial(large.list_sessions, limit=_LISTED, status="ACTIVE"),
+            lambda: partial(small.list_sessions, limit=_LISTED, status="ACTIVE"),
+        )
+    yield Measured("postgres list", whole, whole_few)
+    yield Measured("postgres list status", active, active_few)
+
+
+@contextmanager
+def _stocked(database: Database, older: int) -> Iterator[clew.Store]:
+    """A store of which the newest sessions are written by it, and those before them by one statement for each table."""
+    with database.store("normal") as store:
+        database.run(*(statement.format(older) for statement in _OLDER))
+        for number in range(_LISTABLE):
+            session = store.create_session(f"Session {number}: fix the flaky test", messages=Talk(number).turn())
+            if number % _DELETED_EVERY == 0:
+                store.delete_session(session.id)
+        yield store
 
 
 def load(lab: Lab) -> Iterator[Finding]:

@@ -55,6 +55,7 @@ MEASUREMENTS: dict[str, Callable[[Lab], Iterator[Finding]]] = {
     "postgres-floor": postgres.append_floor,
     "postgres-late": postgres.append_late,
     "postgres-load": postgres.load,
+    "postgres-list": postgres.listing,
     "postgres-writers": postgres_crowd.writers,
     "postgres-watch": postgres_crowd.watch,
     "postgres-bytes": postgres_bytes.footprint,

@@ -96,6 +96,12 @@ class Database:
         with psycopg.connect(self.url, autocommit=True) as connection:
             return Counts(*cast(tuple[int, int], connection.execute(_COUNTS).fetchone()))
 
+    def run(self, *statements: str) -> None:
+        """Have the server do something by hand."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
     def checkpoint(self) -> None:
         """Bring everything to the tables: whatever page is written next goes to the log whole."""
         with psycopg.connect(self.url, autocommit=True) as connection:

@@ -37,6 +37,10 @@ TARGETS = {
         "PostgreSQL: append 2 messages", "bare PostgreSQL: the same bytes in one insert of two rows, committed", 2.0
     ),
     "postgres append late": Target("PostgreSQL: append 2 messages at turn 3,000", "the same at turn 10", 1.3),
+    "postgres list": Target("PostgreSQL: list_sessions(limit=20) with 100,000 sessions", "with 100", 2.0),
+    "postgres list status": Target(
+        "PostgreSQL: list_sessions(limit=20, status=…) with 100,000 sessions", "with 100", 2.0
+    ),
 }
 
 

@@ -680,7 +680,7 @@ class AsyncStore:
         close together come as one, with the newest revision; what comes again after going on is the same change.
         Ends when nothing has changed for `idle_timeout` seconds, None never. InvalidRequestError where `after` is
         beyond the newest change, as in a store that was put back from a backup; UnavailableError once the store is
-        closed.
+        closed, or where a server is away for longer than the time limit of a call: go on from the last number then.
         """
         store = await self._opened()
         async for item in self._follow(store.watch, session_id, after=after, idle_timeout=idle_timeout):

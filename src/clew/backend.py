@@ -448,11 +448,14 @@ class Backend(ABC):
 
     @abstractmethod
     def last_change(self) -> int:
-        """The number up to which every change has been decided: what is committed later has a greater one."""
+        """The number of a change up to which every change is there: what is committed later has a greater one."""
 
     @abstractmethod
     def list_changes(self, after: int, session_id: UUID | None, limit: int) -> Changes:
-        """The last change of every session, or of one, that has changed after a number."""
+        """The last change of every session, or of one, that has changed after a number.
+
+        InvalidRequestError where the number is beyond all that changes can have had.
+        """
 
     @abstractmethod
     def open_watcher(self) -> Watcher:
@@ -558,6 +561,10 @@ def purged_in_part(session_id: UUID) -> CorruptStateError:
         f"session {session_id} is purged, but what it shared with others is left, because some of that is damaged; "
         "`verify` says what"
     )
+
+
+def beyond_changes(after: int, newest: int) -> InvalidRequestError:
+    return InvalidRequestError(f"after is {after}, but the newest change is {newest}: was the store put back?")
 
 
 def has_children(checkpoint_id: UUID) -> ConflictError:

@@ -249,13 +249,6 @@ def optional_seconds(value: Any, name: str) -> float | None:
     return float(value)
 
 
-def sequence(after: int, newest: int) -> int:
-    """The number of a change that there has been."""
-    if after > newest:
-        raise InvalidRequestError(f"after is {after}, but the newest change is {newest}: was the store put back?")
-    return after
-
-
 def optional_revision(value: Any) -> int | None:
     return None if value is None else _integer(value, "if_revision")
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 MEMORY = ":memory:"
 
+_SLIP = re.compile(r"(postgres(ql)?|sqlite|https?):", re.IGNORECASE)
+"""How a URL begins that lacks a slash, and would be a file of a strange name."""
+
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.*", re.DOTALL)
 _POSTGRES = ("postgresql", "postgres")
-_KEYWORDS = re.compile(r"\s*(host|hostaddr|service|dbname)\s*=")
-"""How a connection string of libpq begins that is no URL: ``host=a,b dbname=agents``."""
+_KEYWORDS = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service|sslmode|target_session_attrs)\s*=")
+"""How a connection string of libpq begins that is no URL: ``host=a,b dbname=agents``. No file is made of a password."""
 
 
 def open_url(
@@ -50,6 +53,8 @@ def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
     """The path that a URL names, None for a database in memory; InvalidRequestError where it names no SQLite file."""
     text = _checked(url)
     scheme = _scheme(text)
+    if scheme is None and _SLIP.match(text):
+        raise InvalidRequestError("a URL has two slashes after its scheme: postgresql://host/name, sqlite:///path")
     if scheme is None:
         return None if text == MEMORY else text
     if scheme != "sqlite":

@@ -2,10 +2,13 @@
 
 import json
 
+import psycopg
 import pytest
+from click.testing import CliRunner
 from tests.cli.support import Command, run_in_terminal, texts
 
 import clew
+from clew.cli.app import cli
 from clew.cli.text import size
 
 KEYS = [
@@ -155,6 +158,19 @@ def test_a_bar_shows_how_far_it_is_and_is_gone_at_the_end(command, team):
     assert screen.exit_code == 0
     assert "━" in screen.raw
     assert screen.lines[-1] == "All that was written has been read back."
+
+
+def test_a_dry_run_makes_no_tables_in_a_database(command, postgres_server):
+    command.create(messages=texts(2))
+    url = postgres_server.create_database()
+    assert command.lines("copy", command.path, url, "--dry-run")[-1] == "Nothing has been written."
+    for words in (["verify"], ["info"], ["copy", url, str(command.path)]):
+        result = CliRunner().invoke(cli, ["--store", url, *words])
+        assert result.exit_code == 1
+        assert "there is no store at postgresql://" in result.stderr
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'clew%'").fetchone() == (0,)
+    postgres_server.drop_database(url)
 
 
 def test_to_a_team_and_back(command, tmp_path, postgres_url):

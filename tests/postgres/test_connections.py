@@ -416,6 +416,7 @@ class TestSchemas:
                 assert two.get_session(session.id).revision == 1
                 two.compact()
                 assert [list(store.verify()) for store in (one, two)] == [[], []]
+                assert one.backend_info() != two.backend_info()
         rows = hand.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'clew_session'").fetchall()
         assert {name for (name,) in rows} >= set(schemas)
         assert hand.execute("SELECT count(*) FROM clew_session").fetchone() == (0,)

@@ -22,7 +22,7 @@ READS_IT_ALL = {
 }
 
 # What a query has been given, or has just put together: it reads that from end to end.
-AT_HAND = {"page", "line", "part", "wanted", "json_each", "CONSTANT"}
+AT_HAND = {"page", "line", "part", "wanted", "json_each", "newest", "CONSTANT"}
 
 
 def plan_of(query: Query) -> list[str]:

@@ -86,6 +86,8 @@ def _aborted(abort: click.Abort) -> int:
 
 
 def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--store":
+        error = click.UsageError("--store comes before the command: clew --store URL COMMAND", error.ctx)
     told = io.StringIO()
     error.show(told)
     errors.write_error(told.getvalue().rstrip("\n"))

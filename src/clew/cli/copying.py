@@ -89,9 +89,7 @@ def _destination(url: str, *, dry_run: bool) -> Iterator[clew.Store]:
         with _chosen(url).open() as store:
             yield store
         return
-    path = places.store_path(url)
-    is_missing = path is not None and not path.exists()
-    with _chosen(MEMORY if is_missing else url).open_existing(read_only=True) as store:
+    with _chosen(MEMORY if places.is_missing(url) else url).open_existing(read_only=True) as store:
         yield store
 
 

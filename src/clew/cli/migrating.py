@@ -23,7 +23,7 @@ def migrate_group() -> None:
 @pass_app
 def status_command(app: App) -> None:
     """Show which migrations are applied and which are pending."""
-    places.require_store(app.store_url)
+    places.require_file(app.store_url)
     with clew.migrations(app.store_url) as migrations:
         _write(app, migrations.status())
 
@@ -47,7 +47,7 @@ def up_command(app: App) -> None:
 @pass_app
 def rollback_command(app: App, to: int | None, discard: bool) -> None:
     """Undo the newest migration."""
-    places.require_store(app.store_url)
+    places.require_file(app.store_url)
     with clew.migrations(app.store_url) as migrations:
         done = migrations.rollback(to, discard=discard)
         _write(app, migrations.status(), "rolled back", done)

@@ -16,6 +16,7 @@ from clew.cli import places
 from clew.cli.errors import InvalidArgumentError
 from clew.cli.lookup import Place, Wanted, parse_id
 from clew.model import Label
+from clew.opening import served_endpoint
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,14 +40,15 @@ class App:
     def open_existing(self, *, read_only: bool = False) -> Iterator[clew.Store]:
         """The same for what makes no sense on a new store: UnavailableError where there is none."""
         places.require_store(self.store_url)
-        in_memory = places.store_path(self.store_url) is None  # new each time, and nothing to protect
-        with self.open(read_only=read_only and not in_memory) as store:
+        # One in memory is new each time: nothing is to be protected.
+        with self.open(read_only=read_only and not places.is_in_memory(self.store_url)) as store:
             yield store
 
     def command(self, *words: str) -> str:
-        """A command to type next, for the same store. A URL stays out of it: it may hold a password."""
+        """A command to type next, for the same store. What leads to a server stays out: it may hold a password."""
         chosen = self.store_url
-        store = [] if chosen is None or ("://" in chosen and not chosen.startswith("sqlite:")) else ["--store", chosen]
+        is_file = chosen is not None and ("://" not in chosen or chosen.startswith("sqlite:"))
+        store = ["--store", chosen] if chosen is not None and is_file and served_endpoint(chosen) is None else []
         return shlex.join(["clew", *store, *words])
 
 

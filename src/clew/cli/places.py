@@ -1,10 +1,12 @@
 """Where a store is, for commands that must neither make nor migrate one."""
 
+from contextlib import closing
 from pathlib import Path
 
 from clew.errors import UnavailableError
+from clew.limits import DEFAULT_BUSY_TIMEOUT
 from clew.model import BackendInfo
-from clew.opening import MEMORY, served_endpoint, sqlite_path
+from clew.opening import MEMORY, open_schema, served_endpoint, sqlite_path
 
 
 def store_path(url: str | None) -> Path | None:
@@ -15,11 +17,30 @@ def store_path(url: str | None) -> Path | None:
     return None if path is None else Path(path).expanduser().resolve()
 
 
+def is_in_memory(url: str | None) -> bool:
+    """Whether it is a store that is new each time."""
+    return served_endpoint(url) is None and sqlite_path(url) is None
+
+
+def is_missing(url: str | None) -> bool:
+    """Whether there is no such store: no file, or a database without tables of clew's."""
+    path = store_path(url)
+    if path is not None or is_in_memory(url):
+        return path is not None and not path.is_file()
+    with closing(open_schema(url, DEFAULT_BUSY_TIMEOUT)) as schema:
+        return schema.migration_status().current == 0
+
+
 def require_store(url: str | None) -> None:
     """UnavailableError where there is no such store."""
-    path = store_path(url)
-    if path is not None and not path.is_file():
-        raise UnavailableError(f"there is no store at {path}")
+    if is_missing(url):
+        raise UnavailableError(f"there is no store at {served_endpoint(url) or store_path(url)}")
+
+
+def require_file(url: str | None) -> None:
+    """UnavailableError where there is no such file; a database may have no tables yet."""
+    if store_path(url) is not None:
+        require_store(url)
 
 
 def backend(url: str | None) -> BackendInfo:

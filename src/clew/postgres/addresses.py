@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -25,7 +26,10 @@ def parameters_of(url: str) -> dict[str, str]:
         raise InvalidRequestError("an @ or / in the password of a PostgreSQL URL has to be written %40 or %2F")
     given = _parsed(url)
     if given is None:
-        raise InvalidRequestError("the PostgreSQL URL cannot be understood: postgresql://user@host:port/name")
+        raise InvalidRequestError(
+            "the PostgreSQL URL cannot be understood; it is postgresql://user@host:port/name, in lower case, "
+            "and after a ? parameters that libpq knows"
+        )
     defaults = {"fallback_application_name": "clew", **_NETWORK}
     if "PGCONNECT_TIMEOUT" not in os.environ:
         # While a first host is away, there has to be time for the next one.
@@ -34,14 +38,15 @@ def parameters_of(url: str) -> dict[str, str]:
     return {**defaults, **given, "client_encoding": "UTF8"}
 
 
-def endpoint_of(parameters: Mapping[str, str]) -> str:
-    """Where a connection string leads, without who goes there and how."""
+def endpoint_of(parameters: Mapping[str, str], schema: str | None = None) -> str:
+    """Where a connection string leads, without who goes there and how; `schema` is where the tables are, if known."""
     known = {name: parameters[name] for name in _SHOWN if parameters.get(name)}
     hosts, ports = _hosts(known), known.get("port", "").split(",")
     if len(ports) < len(hosts):
         ports = ports * len(hosts)
     places = [_place(host, port) for host, port in zip(hosts, ports, strict=False)]
-    return f"postgresql://{','.join(places)}/{known.get('dbname', '')}"
+    within = "" if schema in (None, "public") else f"?options={quote(f'-csearch_path={schema}', safe='')}"
+    return f"postgresql://{','.join(places)}/{known.get('dbname', '')}{within}"
 
 
 def _parsed(url: str) -> dict[str, str] | None:
@@ -66,7 +71,7 @@ def _hosts(parameters: Mapping[str, str]) -> list[str]:
 
 
 def _place(host: str, port: str) -> str:
-    # A socket is a path, which a URL spells with escapes; here it is for people.
-    if host.startswith("/") or not port:
+    if not port:
         return host
+    # A socket is a path, which a URL spells with escapes; here it is for people.
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

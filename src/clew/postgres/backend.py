@@ -115,7 +115,7 @@ class PostgresBackend(RelationalBackend):
 
     def info(self) -> BackendInfo:
         self._check_open()
-        return BackendInfo(kind="postgresql", endpoint=addresses.endpoint_of(self._parameters))
+        return BackendInfo(kind="postgresql", endpoint=addresses.endpoint_of(self._parameters, self._settings.schema))
 
     def close(self) -> None:
         with self._closing:

@@ -43,6 +43,8 @@ def check(connection: Connection, *, current: bool) -> None:
             f"the database was written by a newer clew: its schema is version {found.current}, this one knows "
             f"{found.latest}; upgrade clew"
         )
+    if current and not found.current:
+        raise UnavailableError("there is no store in the database")
     if current and found.pending:
         raise UnavailableError("the database has an older schema; open it once for writing, or run `clew migrate up`")
 
@@ -108,7 +110,7 @@ def _refuse_to_discard(connection: Connection, version: int) -> None:
     row = connection.execute(count.encode()).fetchone()
     if row is not None and row[0]:
         raise InvalidRequestError(
-            f"rolling back migration {version} would discard {row[0]:,} {what}; say discard to do it"
+            f"rolling back migration {version} would discard {row[0]:,} {what}, which `discard` (--discard) allows"
         )
 
 

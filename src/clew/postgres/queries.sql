@@ -1,5 +1,7 @@
 -- Every statement of the PostgreSQL backend but the migrations. `-- name:` begins one; the lines under it say what for.
 -- A parameter is written :name::type, so that a plan never depends on what is given; `object` is the JSON of a filter.
+-- What is found by key is looked up for each row by itself: in LATERAL subqueries that OFFSET 0 keeps apart, or in those
+-- that give one value. A join of tables that nobody has analyzed yet reads them whole, or a session for one checkpoint.
 -- The columns of a session and of a checkpoint come in the order of SessionRow and CheckpointRow in relational/rows.py.
 
 -- name: insert_session
@@ -51,17 +53,20 @@ SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || :id::uu
 -- name: session_head
 -- What a write needs to know of a session, and its active checkpoint as a place to go on from.
 SELECT s.key, s.family, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at, t.last_message_at,
-    t.tip_seal, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family,
-    l.session = c.session AND NOT EXISTS (
+    t.tip_seal,
+    s.id, c.seq, c.id,
+    (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+    c.timeline, c.length, c.chain,
+    (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
+    c.label, c.created_at, c.updated_at, c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family,
+    (SELECT l.session FROM clew_timeline AS l WHERE l.family = c.family AND l.key = c.timeline) = c.session AND NOT EXISTS (
         SELECT FROM clew_entry AS e WHERE e.family = c.family AND e.timeline = c.timeline AND e.position >= c.length
     )
 FROM clew_session AS s
 LEFT JOIN clew_tip AS t ON t.session = s.key
-LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-LEFT JOIN clew_timeline AS l ON l.family = c.family AND l.key = c.timeline
+LEFT JOIN LATERAL (
+    SELECT * FROM clew_checkpoint AS k WHERE k.family = s.family AND k.session = s.key AND k.seq = t.active OFFSET 0
+) AS c ON true
 WHERE s.id = :id::uuid;
 
 -- name: session_by_id
@@ -69,14 +74,19 @@ WHERE s.id = :id::uuid;
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
     substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
-    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+    s.id, c.seq, c.id,
+    (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+    c.timeline, c.length, c.chain,
+    (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
+    c.label, c.created_at, c.updated_at, c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
 FROM clew_session AS s
 LEFT JOIN clew_tip AS t ON t.session = s.key
-LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
-LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+LEFT JOIN LATERAL (
+    SELECT k.key, k.body FROM clew_content AS k WHERE k.family = s.family AND k.key = s.metadata OFFSET 0
+) AS sm ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM clew_checkpoint AS k WHERE k.family = s.family AND k.session = s.key AND k.seq = t.active OFFSET 0
+) AS c ON true
 WHERE s.id = :id::uuid;
 
 -- name: session_id_by_source
@@ -92,60 +102,69 @@ WHERE hashtextextended(source, 0) = hashtextextended(:source::text, 0)
 SELECT 1 FROM clew_session WHERE id = :id::uuid;
 
 -- name: list_sessions
--- A page of sessions, newest first. Each half of the union walks clew_tip_recent from its end and stops at the limit.
+-- A page of sessions, newest first. Both halves of the union walk clew_tip_recent from its end, and only as far as the
+-- page goes: whoever reads them stops there. Their own limit is none at all, but the planner cannot know, and takes it
+-- for a part; and behind it, or OFFSET 0, no filter changes what it thinks of the walk.
 WITH page AS MATERIALIZED (
-    (
-        SELECT s.key, t.updated_at, t.id
-        FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
-        WHERE t.status = 'ACTIVE' AND :active::boolean
-            AND (t.updated_at, t.id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    SELECT t.session, t.updated_at, t.id
+    FROM (
+        (
+            SELECT session, updated_at, id FROM clew_tip
+            WHERE status = 'ACTIVE' AND :active::boolean
+                AND (updated_at, id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            ORDER BY updated_at DESC, id DESC
+            LIMIT nullif(:limit::bigint, :limit::bigint)
+        )
+        UNION ALL
+        (
+            SELECT session, updated_at, id FROM clew_tip
+            WHERE status = 'DELETED' AND :deleted::boolean
+                AND (updated_at, id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            ORDER BY updated_at DESC, id DESC
+            LIMIT nullif(:limit::bigint, :limit::bigint)
+        )
+        ORDER BY 2 DESC, 3 DESC
+        LIMIT nullif(:limit::bigint, :limit::bigint)
+    ) AS t
+    CROSS JOIN LATERAL (
+        SELECT FROM clew_session AS s
+        WHERE s.key = t.session
             AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
             AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
             AND (:source::text IS NULL OR s.source = :source::text)
             AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
             AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
-            AND (:metadata::object IS NULL
-                OR sm.key IS NULL AND (s.metadata IS NOT NULL OR :metadata::object = '{}')
-                OR sm.object @> :metadata::object AND NOT EXISTS (
-                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE sm.object -> w.key IS DISTINCT FROM w.value
-                ))
-        ORDER BY t.updated_at DESC, t.id DESC
-        LIMIT least(:limit::bigint::numeric + :offset::bigint, 9223372036854775807)::bigint
-    )
-    UNION ALL
-    (
-        SELECT s.key, t.updated_at, t.id
-        FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
-        WHERE t.status = 'DELETED' AND :deleted::boolean
-            AND (t.updated_at, t.id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-            AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
-            AND (:source::text IS NULL OR s.source = :source::text)
-            AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
-            AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
-            AND (:metadata::object IS NULL
-                OR sm.key IS NULL AND (s.metadata IS NOT NULL OR :metadata::object = '{}')
-                OR sm.object @> :metadata::object AND NOT EXISTS (
-                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE sm.object -> w.key IS DISTINCT FROM w.value
-                ))
-        ORDER BY t.updated_at DESC, t.id DESC
-        LIMIT least(:limit::bigint::numeric + :offset::bigint, 9223372036854775807)::bigint
-    )
-    ORDER BY 2 DESC, 3 DESC
+            AND (:metadata::object IS NULL OR coalesce((
+                SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+                )
+                FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
+            ), s.metadata IS NOT NULL OR :metadata::object = '{}'))
+        OFFSET 0
+    ) AS fitting
+    ORDER BY t.updated_at DESC, t.id DESC
     LIMIT :limit::bigint OFFSET :offset::bigint
 )
-SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
-    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
-    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
-FROM page
-JOIN clew_session AS s ON s.key = page.key
-JOIN clew_tip AS t ON t.session = s.key
-LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
-LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+SELECT found.* FROM page CROSS JOIN LATERAL (
+    SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+        substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
+        s.id, c.seq, c.id,
+        (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+        c.timeline, c.length, c.chain,
+        (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
+        c.label, c.created_at, c.updated_at, c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+    FROM clew_session AS s
+    LEFT JOIN clew_tip AS t ON t.session = s.key
+    LEFT JOIN LATERAL (
+        SELECT k.key, k.body FROM clew_content AS k WHERE k.family = s.family AND k.key = s.metadata OFFSET 0
+    ) AS sm ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM clew_checkpoint AS k WHERE k.family = s.family AND k.session = s.key AND k.seq = t.active OFFSET 0
+    ) AS c ON true
+    WHERE s.key = page.session
+    OFFSET 0
+) AS found
 ORDER BY page.updated_at DESC, page.id DESC;
 
 -- name: count_sessions_kept
@@ -155,25 +174,29 @@ WHERE status = 'ACTIVE' AND :active::boolean OR status = 'DELETED' AND :deleted:
 
 -- name: count_sessions_filtered
 -- How many sessions a filtered list has, by looking at each.
-SELECT count(*) FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+SELECT count(*) FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session
 WHERE (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
     AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
     AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
     AND (:source::text IS NULL OR s.source = :source::text)
     AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
     AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
-    AND (:metadata::object IS NULL
-        OR sm.key IS NULL AND (s.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR sm.object @> :metadata::object AND NOT EXISTS (
-            SELECT FROM jsonb_each(:metadata::object) AS w WHERE sm.object -> w.key IS DISTINCT FROM w.value
-        ));
+    AND (:metadata::object IS NULL OR coalesce((
+        SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        )
+        FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
+    ), s.metadata IS NOT NULL OR :metadata::object = '{}'));
 
 -- name: session_row
 -- A session on its own.
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
     substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
-FROM clew_session AS s LEFT JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+FROM clew_session AS s LEFT JOIN clew_tip AS t ON t.session = s.key
+LEFT JOIN LATERAL (
+    SELECT k.key, k.body FROM clew_content AS k WHERE k.family = s.family AND k.key = s.metadata OFFSET 0
+) AS sm ON true
 WHERE s.id = :id::uuid;
 
 -- name: update_session
@@ -244,17 +267,20 @@ RETURNING seq;
 
 -- name: checkpoint_in_session
 -- A checkpoint of this session, as a place to go on from.
-SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+SELECT s.id, c.seq, c.id,
+    (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = :family::bigint AND p.session = :session::bigint AND p.seq = c.parent),
+    c.timeline, c.length, c.chain, (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = :family::bigint AND m.key = c.metadata),
+    c.label, c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family,
-    l.session = c.session AND NOT EXISTS (
-        SELECT FROM clew_entry AS e WHERE e.family = c.family AND e.timeline = c.timeline AND e.position >= c.length
+    (SELECT l.session FROM clew_timeline AS l WHERE l.family = :family::bigint AND l.key = c.timeline) = c.session AND NOT EXISTS (
+        SELECT FROM clew_entry AS e WHERE e.family = :family::bigint AND e.timeline = c.timeline AND e.position >= c.length
     )
-FROM clew_checkpoint AS c
-JOIN clew_session AS s ON s.key = c.session
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-LEFT JOIN clew_timeline AS l ON l.family = c.family AND l.key = c.timeline
-WHERE c.id = :id::uuid AND c.family = :family::bigint AND c.session = :session::bigint;
+FROM clew_session AS s
+CROSS JOIN LATERAL (
+    SELECT * FROM clew_checkpoint AS o WHERE o.id = :id::uuid AND o.family = :family::bigint AND o.session = s.key
+    OFFSET 0
+) AS c
+WHERE s.key = :session::bigint;
 
 -- name: checkpoint_claim
 -- Which session holds a checkpoint id, and the fingerprint of the call that wrote it.
@@ -270,25 +296,24 @@ SELECT id FROM clew_checkpoint
 WHERE family = :family::bigint AND session = :session::bigint AND left(label, 600) = left(:label::text, 600) AND label = :label::text;
 
 -- name: checkpoint_by_id
--- A checkpoint. Parent and metadata are looked up by key: a join of tables that nobody has analyzed yet reads them whole.
-SELECT s.id, c.seq, c.id,
+-- A checkpoint.
+SELECT (SELECT s.id FROM clew_session AS s WHERE s.key = c.session), c.seq, c.id,
     (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
     c.timeline, c.length, c.chain, (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
     c.label, c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
 FROM clew_checkpoint AS c
-LEFT JOIN clew_session AS s ON s.key = c.session
 WHERE c.id = :id::uuid;
 
 -- name: checkpoints_of_session
 -- Every checkpoint of a session, with its parent, oldest first.
-SELECT c.parent, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+SELECT c.parent, s.id, c.seq, c.id,
+    (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = :family::bigint AND p.session = :session::bigint AND p.seq = c.parent),
+    c.timeline, c.length, c.chain, (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = :family::bigint AND m.key = c.metadata),
+    c.label, c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
-FROM clew_checkpoint AS c
-JOIN clew_session AS s ON s.key = c.session
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-WHERE c.family = :family::bigint AND c.session = :session::bigint
+FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = :family::bigint AND c.session = :session::bigint
+WHERE s.key = :session::bigint
 ORDER BY c.seq;
 
 -- name: touch_checkpoint
@@ -308,53 +333,57 @@ DELETE FROM clew_checkpoint WHERE family = :family::bigint AND session = :sessio
 
 -- name: page_created
 -- A page of the checkpoints of one session in the order in which they were written.
-SELECT c.session, c.seq, c.seq FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+SELECT c.session, c.seq, c.seq FROM clew_checkpoint AS c
 WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq > :lower::bigint
     AND (:before_label::text IS NULL OR c.label < :before_label::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
+    AND (:metadata::object IS NULL OR coalesce((
+        SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
             SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+        )
+        FROM clew_content AS m WHERE m.family = :family::bigint AND m.key = c.metadata
+    ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
 ORDER BY c.seq
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
 -- name: page_created_desc
 -- The same, the newest first.
-SELECT c.session, c.seq, c.seq FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+SELECT c.session, c.seq, c.seq FROM clew_checkpoint AS c
 WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq < :upper::bigint
     AND (:before_label::text IS NULL OR c.label < :before_label::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
+    AND (:metadata::object IS NULL OR coalesce((
+        SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
             SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+        )
+        FROM clew_content AS m WHERE m.family = :family::bigint AND m.key = c.metadata
+    ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
 ORDER BY c.seq DESC
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
 -- name: page_label
 -- A page of the checkpoints of one session that have a label, in the order of the labels.
-SELECT c.session, c.seq, c.label FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+SELECT c.session, c.seq, c.label FROM clew_checkpoint AS c
 WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.label IS NOT NULL AND left(c.label, 600) >= left(:lower::text, 600) AND c.label > :lower::text
     AND (:upper::text IS NULL OR left(c.label, 600) <= left(:upper::text, 600) AND c.label < :upper::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
+    AND (:metadata::object IS NULL OR coalesce((
+        SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
             SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+        )
+        FROM clew_content AS m WHERE m.family = :family::bigint AND m.key = c.metadata
+    ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
 ORDER BY left(c.label, 600), c.label
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
 -- name: page_label_desc
 -- The same, the last label first.
-SELECT c.session, c.seq, c.label FROM clew_checkpoint AS c LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+SELECT c.session, c.seq, c.label FROM clew_checkpoint AS c
 WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.label IS NOT NULL AND left(c.label, 600) >= left(:lower::text, 600) AND c.label > :lower::text
     AND (:upper::text IS NULL OR left(c.label, 600) <= left(:upper::text, 600) AND c.label < :upper::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
+    AND (:metadata::object IS NULL OR coalesce((
+        SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
             SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+        )
+        FROM clew_content AS m WHERE m.family = :family::bigint AND m.key = c.metadata
+    ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
 ORDER BY left(c.label, 600) DESC, c.label DESC
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
@@ -362,15 +391,20 @@ LIMIT :limit::bigint OFFSET :offset::bigint;
 -- A page of the checkpoints of several sessions, by time.
 SELECT c.session, c.seq, c.created_at
 FROM json_array_elements_text(:sessions::json) AS w (session)
-JOIN clew_session AS s ON s.key = w.session::bigint
-JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-WHERE true AND (:after_key::bigint IS NULL OR (c.created_at, c.session, c.seq) > (:after_key::bigint, :after_session::bigint, :after_seq::bigint))
-    AND (:before_label::text IS NULL OR c.label < :before_label::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
-            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+CROSS JOIN LATERAL (
+    SELECT c.session, c.seq, c.created_at
+    FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+    WHERE s.key = w.session::bigint
+        AND (:after_key::bigint IS NULL OR (c.created_at, c.session, c.seq) > (:after_key::bigint, :after_session::bigint, :after_seq::bigint))
+        AND (:before_label::text IS NULL OR c.label < :before_label::text)
+        AND (:metadata::object IS NULL OR coalesce((
+            SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+            )
+            FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata
+        ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
+    OFFSET 0
+) AS c
 ORDER BY c.created_at, c.session, c.seq
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
@@ -378,15 +412,20 @@ LIMIT :limit::bigint OFFSET :offset::bigint;
 -- The same, the last one first.
 SELECT c.session, c.seq, c.created_at
 FROM json_array_elements_text(:sessions::json) AS w (session)
-JOIN clew_session AS s ON s.key = w.session::bigint
-JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-WHERE true AND (:after_key::bigint IS NULL OR (c.created_at, c.session, c.seq) < (:after_key::bigint, :after_session::bigint, :after_seq::bigint))
-    AND (:before_label::text IS NULL OR c.label < :before_label::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
-            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+CROSS JOIN LATERAL (
+    SELECT c.session, c.seq, c.created_at
+    FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+    WHERE s.key = w.session::bigint
+        AND (:after_key::bigint IS NULL OR (c.created_at, c.session, c.seq) < (:after_key::bigint, :after_session::bigint, :after_seq::bigint))
+        AND (:before_label::text IS NULL OR c.label < :before_label::text)
+        AND (:metadata::object IS NULL OR coalesce((
+            SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+            )
+            FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata
+        ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
+    OFFSET 0
+) AS c
 ORDER BY c.created_at DESC, c.session DESC, c.seq DESC
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
@@ -394,15 +433,20 @@ LIMIT :limit::bigint OFFSET :offset::bigint;
 -- A page of the checkpoints of several sessions that have a label, by label.
 SELECT c.session, c.seq, c.label
 FROM json_array_elements_text(:sessions::json) AS w (session)
-JOIN clew_session AS s ON s.key = w.session::bigint
-JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-WHERE c.label IS NOT NULL AND (:after_key::text IS NULL OR (c.label, c.session, c.seq) > (:after_key::text, :after_session::bigint, :after_seq::bigint))
-    AND (:before_label::text IS NULL OR c.label < :before_label::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
-            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+CROSS JOIN LATERAL (
+    SELECT c.session, c.seq, c.label
+    FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+    WHERE s.key = w.session::bigint
+        AND c.label IS NOT NULL AND (:after_key::text IS NULL OR (c.label, c.session, c.seq) > (:after_key::text, :after_session::bigint, :after_seq::bigint))
+        AND (:before_label::text IS NULL OR c.label < :before_label::text)
+        AND (:metadata::object IS NULL OR coalesce((
+            SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+            )
+            FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata
+        ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
+    OFFSET 0
+) AS c
 ORDER BY c.label, c.session, c.seq
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
@@ -410,68 +454,106 @@ LIMIT :limit::bigint OFFSET :offset::bigint;
 -- The same, the last one first.
 SELECT c.session, c.seq, c.label
 FROM json_array_elements_text(:sessions::json) AS w (session)
-JOIN clew_session AS s ON s.key = w.session::bigint
-JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-WHERE c.label IS NOT NULL AND (:after_key::text IS NULL OR (c.label, c.session, c.seq) < (:after_key::text, :after_session::bigint, :after_seq::bigint))
-    AND (:before_label::text IS NULL OR c.label < :before_label::text)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
-            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+CROSS JOIN LATERAL (
+    SELECT c.session, c.seq, c.label
+    FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+    WHERE s.key = w.session::bigint
+        AND c.label IS NOT NULL AND (:after_key::text IS NULL OR (c.label, c.session, c.seq) < (:after_key::text, :after_session::bigint, :after_seq::bigint))
+        AND (:before_label::text IS NULL OR c.label < :before_label::text)
+        AND (:metadata::object IS NULL OR coalesce((
+            SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+            )
+            FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata
+        ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
+    OFFSET 0
+) AS c
 ORDER BY c.label DESC, c.session DESC, c.seq DESC
 LIMIT :limit::bigint OFFSET :offset::bigint;
 
 -- name: checkpoints_on_page
 -- The checkpoints of a page, which is pairs of session and seq, in its order.
-SELECT c.session, s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
-    c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family, CASE WHEN :with_metadata::boolean THEN m.body END
+SELECT found.*
 FROM json_array_elements(:page::json) WITH ORDINALITY AS page (value, place)
-JOIN clew_session AS s ON s.key = (page.value ->> 0)::bigint
-JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = (page.value ->> 1)::bigint
-LEFT JOIN clew_checkpoint AS p ON p.family = c.family AND p.session = c.session AND p.seq = c.parent
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
+CROSS JOIN LATERAL (
+    SELECT c.session, s.id, c.seq, c.id,
+        (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+        c.timeline, c.length, c.chain, substring(m.key FOR 16), c.label, c.created_at, c.updated_at,
+        c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family, CASE WHEN :with_metadata::boolean THEN m.body END
+    FROM clew_session AS s
+    CROSS JOIN LATERAL (
+        SELECT * FROM clew_checkpoint AS k
+        WHERE k.family = s.family AND k.session = s.key AND k.seq = (page.value ->> 1)::bigint
+        OFFSET 0
+    ) AS c
+    LEFT JOIN LATERAL (
+        SELECT k.key, k.body FROM clew_content AS k WHERE k.family = c.family AND k.key = c.metadata OFFSET 0
+    ) AS m ON true
+    WHERE s.key = (page.value ->> 0)::bigint
+    OFFSET 0
+) AS found
 ORDER BY page.place;
 
 -- name: find_checkpoints
--- A page of the checkpoints of all sessions whose metadata has some values.
-SELECT c.session, c.seq FROM clew_session AS s
-JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
-LEFT JOIN clew_content AS m ON m.family = c.family AND m.key = c.metadata
-WHERE (:source::text IS NULL OR s.source = :source::text) AND s.key >= :after_session::bigint
-    AND (s.key > :after_session::bigint OR c.seq > :after_seq::bigint)
-    AND (:metadata::object IS NULL
-        OR m.key IS NULL AND (c.metadata IS NOT NULL OR :metadata::object = '{}')
-        OR m.object @> :metadata::object AND NOT EXISTS (
-            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
-        ))
+-- A page of the checkpoints of all sessions whose metadata has some values. The limit within is as in list_sessions.
+SELECT c.session, c.seq
+FROM (
+    SELECT key, family FROM clew_session
+    WHERE key >= :after_session::bigint AND (:source::text IS NULL OR source = :source::text)
+    ORDER BY key
+    LIMIT nullif(:limit::bigint, :limit::bigint)
+) AS s
+CROSS JOIN LATERAL (
+    SELECT c.session, c.seq FROM clew_checkpoint AS c
+    WHERE c.family = s.family AND c.session = s.key AND (c.session > :after_session::bigint OR c.seq > :after_seq::bigint)
+        AND (:metadata::object IS NULL OR coalesce((
+            SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+            )
+            FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata
+        ), c.metadata IS NOT NULL OR :metadata::object = '{}'))
+    ORDER BY c.seq
+    OFFSET 0
+) AS c
 ORDER BY s.key, c.seq
 LIMIT :limit::bigint;
 
 -- name: page_children
 -- The checkpoints under one.
 SELECT c.session, c.seq FROM clew_checkpoint AS o
-JOIN clew_checkpoint AS c ON c.family = o.family AND c.session = o.session AND c.parent = o.seq
+CROSS JOIN LATERAL (
+    SELECT c.session, c.seq FROM clew_checkpoint AS c
+    WHERE c.family = o.family AND c.session = o.session AND c.parent = o.seq
+    OFFSET 0
+) AS c
 WHERE o.id = :id::uuid
 ORDER BY c.seq;
 
 -- name: page_branches
 -- The checkpoints of a session that have no child, newest first.
 SELECT c.session, c.seq FROM clew_checkpoint AS c
-WHERE c.family = :family::bigint AND c.session = :session::bigint AND NOT EXISTS (
-    SELECT FROM clew_checkpoint AS b WHERE b.family = :family::bigint AND b.session = :session::bigint AND b.parent = c.seq
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq NOT IN (
+    SELECT b.parent FROM clew_checkpoint AS b
+    WHERE b.family = :family::bigint AND b.session = :session::bigint AND b.parent IS NOT NULL
 )
 ORDER BY c.seq DESC;
 
 -- name: sessions_by_id
 -- Sessions (hexadecimal ids) in the order in which they are asked for.
-SELECT wanted.id::uuid, s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
-    t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
+SELECT wanted.id::uuid, found.*
 FROM json_array_elements_text(:ids::json) WITH ORDINALITY AS wanted (id, place)
-LEFT JOIN clew_session AS s ON s.id = wanted.id::uuid
-LEFT JOIN clew_tip AS t ON t.session = s.key
-LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
+LEFT JOIN LATERAL (
+    SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+        substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
+    FROM clew_session AS s
+    LEFT JOIN clew_tip AS t ON t.session = s.key
+    LEFT JOIN LATERAL (
+        SELECT k.key, k.body FROM clew_content AS k WHERE k.family = s.family AND k.key = s.metadata OFFSET 0
+    ) AS sm ON true
+    WHERE s.id = wanted.id::uuid
+    OFFSET 0
+) AS found ON true
 ORDER BY wanted.place;
 
 -- name: page_ancestry
@@ -481,7 +563,11 @@ WITH RECURSIVE line (family, session, seq, parent, depth) AS (
     UNION ALL
     SELECT c.family, c.session, c.seq, c.parent, depth + 1
     FROM line
-    JOIN clew_checkpoint AS c ON c.family = line.family AND c.session = line.session AND c.seq = line.parent AND c.seq < line.seq
+    CROSS JOIN LATERAL (
+        SELECT p.family, p.session, p.seq, p.parent FROM clew_checkpoint AS p
+        WHERE p.family = line.family AND p.session = line.session AND p.seq = line.parent AND p.seq < line.seq
+        OFFSET 0
+    ) AS c
 )
 SELECT session, seq FROM line ORDER BY depth;
 
@@ -492,14 +578,15 @@ WITH RECURSIVE line (family, session, seq, parent, depth) AS (
     UNION ALL
     SELECT c.family, c.session, c.seq, c.parent, depth + 1
     FROM line
-    JOIN clew_session AS s ON s.key = line.session
     CROSS JOIN LATERAL (
         SELECT p.family, p.session, p.seq, p.parent FROM clew_checkpoint AS p
         WHERE line.parent IS NOT NULL AND p.family = line.family AND p.session = line.session
             AND p.seq = line.parent AND p.seq < line.seq
         UNION ALL
         SELECT o.family, o.session, o.seq, o.parent FROM clew_checkpoint AS o
-        WHERE line.parent IS NULL AND line.seq = 1 AND o.id = s.forked_from AND o.session < line.session
+        WHERE line.parent IS NULL AND line.seq = 1 AND o.session < line.session
+            AND o.id = (SELECT s.forked_from FROM clew_session AS s WHERE s.key = line.session)
+        OFFSET 0
     ) AS c
 )
 SELECT session, seq FROM line ORDER BY depth;
@@ -512,20 +599,33 @@ WITH RECURSIVE part (timeline, family, ancestor, seal, start, stop, depth) AS (
     FROM clew_timeline WHERE family = :family::bigint AND key = :timeline::bigint
     UNION ALL
     SELECT t.key, t.family, t.ancestor, t.seal, t.ancestor_length, part.start, depth + 1
-    FROM part JOIN clew_timeline AS t ON t.family = part.family AND t.key = part.ancestor AND t.key < part.timeline
+    FROM part
+    CROSS JOIN LATERAL (
+        SELECT l.key, l.family, l.ancestor, l.seal, l.ancestor_length FROM clew_timeline AS l
+        WHERE l.family = :family::bigint AND l.key = part.ancestor AND l.key < part.timeline
+        OFFSET 0
+    ) AS t
     WHERE part.start > :from::bigint
 )
 SELECT timeline, family, ancestor, start, seal, stop FROM part ORDER BY depth;
 
 -- name: read_bodies
 -- The bodies of a range of one timeline's own entries.
-SELECT c.body FROM clew_entry AS e JOIN clew_content AS c ON c.family = e.family AND c.key = e.content
+SELECT c.body FROM clew_entry AS e
+CROSS JOIN LATERAL (
+    SELECT k.key, k.body FROM clew_content AS k WHERE k.family = :family::bigint AND k.key = e.content
+    OFFSET 0
+) AS c
 WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
 ORDER BY e.position;
 
 -- name: read_hashed_bodies
 -- The same with what each must be: its place, the seal of its place, and the hash of the body.
-SELECT e.position, e.seal, substring(c.key FOR 16), c.body FROM clew_entry AS e JOIN clew_content AS c ON c.family = e.family AND c.key = e.content
+SELECT e.position, e.seal, substring(c.key FOR 16), c.body FROM clew_entry AS e
+CROSS JOIN LATERAL (
+    SELECT k.key, k.body FROM clew_content AS k WHERE k.family = :family::bigint AND k.key = e.content
+    OFFSET 0
+) AS c
 WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
 ORDER BY e.position;
 
@@ -576,17 +676,15 @@ SELECT substring(key FOR 16), body FROM clew_content WHERE family = :family::big
 
 -- name: checkpoints_by_id
 -- Checkpoints (hexadecimal ids) in the order in which they are asked for, with the keys of their sessions.
--- The server takes the list for a hundred ids. Unless each is looked up by itself, it reads whole tables to join them.
 SELECT wanted.id::uuid, found.*
 FROM json_array_elements_text(:ids::json) WITH ORDINALITY AS wanted (id, place)
 LEFT JOIN LATERAL (
-    SELECT c.session, s.id, c.seq, c.id,
+    SELECT c.session, (SELECT s.id FROM clew_session AS s WHERE s.key = c.session), c.seq, c.id,
         (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
         c.timeline, c.length, c.chain,
         (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata), c.label, c.created_at, c.updated_at,
         c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
     FROM clew_checkpoint AS c
-    LEFT JOIN clew_session AS s ON s.key = c.session
     WHERE c.id = wanted.id::uuid
     OFFSET 0
 ) AS found ON true
@@ -600,7 +698,9 @@ JOIN LATERAL (
     SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
     FROM clew_session AS s
     JOIN clew_attachment AS a ON a.family = s.family AND a.session = s.key AND a.seq = (page.value ->> 1)::bigint
-    LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+    LEFT JOIN LATERAL (
+        SELECT k.key FROM clew_content AS k WHERE k.family = a.family AND k.key = a.content OFFSET 0
+    ) AS h ON true
     WHERE s.key = (page.value ->> 0)::bigint
     OFFSET 0
 ) AS found ON true
@@ -610,41 +710,49 @@ ORDER BY page.place, found.name;
 -- The bytes of some content: families and keys in the same order.
 SELECT h.family, h.key, h.body
 FROM unnest(:families::bigint[], :keys::bytea[]) AS wanted (family, key)
-JOIN clew_content AS h ON h.family = wanted.family AND h.key = wanted.key;
+CROSS JOIN LATERAL (
+    SELECT k.family, k.key, k.body FROM clew_content AS k WHERE k.family = wanted.family AND k.key = wanted.key
+    OFFSET 0
+) AS h;
 
 -- name: attachment_at
 -- The attachment of a checkpoint that has a name.
-SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
-FROM clew_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal,
+    (SELECT substring(h.key FOR 16) FROM clew_content AS h WHERE h.family = :family::bigint AND h.key = a.content)
+FROM clew_attachment AS a
 WHERE a.family = :family::bigint AND a.session = :session::bigint AND a.seq = :seq::bigint
     AND hashtextextended(a.name, 0) = hashtextextended(:name::text, 0) AND hashtextextended(a.name, 1) = hashtextextended(:name::text, 1) AND a.name = :name::text;
 
 -- name: attachment_at_waiting
 -- The attachment of a label that has a name.
-SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
-FROM clew_waiting_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal,
+    (SELECT substring(h.key FOR 16) FROM clew_content AS h WHERE h.family = :family::bigint AND h.key = a.content)
+FROM clew_waiting_attachment AS a
 WHERE a.family = :family::bigint AND a.session = :session::bigint
     AND hashtextextended(a.label, 0) = hashtextextended(:label::text, 0) AND hashtextextended(a.label, 1) = hashtextextended(:label::text, 1) AND a.label = :label::text
     AND hashtextextended(a.name, 0) = hashtextextended(:name::text, 0) AND hashtextextended(a.name, 1) = hashtextextended(:name::text, 1) AND a.name = :name::text;
 
 -- name: attachments_of_session
 -- The attachments of all checkpoints of a session, without their bytes.
-SELECT a.seq, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
-FROM clew_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+SELECT a.seq, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal,
+    (SELECT substring(h.key FOR 16) FROM clew_content AS h WHERE h.family = :family::bigint AND h.key = a.content)
+FROM clew_attachment AS a
 WHERE a.family = :family::bigint AND a.session = :session::bigint;
 
 -- name: waiting_attachments
 -- What waits for a label.
-SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
-FROM clew_waiting_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+SELECT a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal,
+    (SELECT substring(h.key FOR 16) FROM clew_content AS h WHERE h.family = :family::bigint AND h.key = a.content)
+FROM clew_waiting_attachment AS a
 WHERE a.family = :family::bigint AND a.session = :session::bigint
     AND hashtextextended(a.label, 0) = hashtextextended(:label::text, 0) AND hashtextextended(a.label, 1) = hashtextextended(:label::text, 1) AND a.label = :label::text
 ORDER BY a.name;
 
 -- name: waiting_attachments_of_session
 -- What waits for any label of a session.
-SELECT a.label, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal, substring(h.key FOR 16)
-FROM clew_waiting_attachment AS a LEFT JOIN clew_content AS h ON h.family = a.family AND h.key = a.content
+SELECT a.label, a.name, a.content_type, a.size, a.chunk_size, a.content, a.seal,
+    (SELECT substring(h.key FOR 16) FROM clew_content AS h WHERE h.family = :family::bigint AND h.key = a.content)
+FROM clew_waiting_attachment AS a
 WHERE a.family = :family::bigint AND a.session = :session::bigint
 ORDER BY a.label, a.name;
 
@@ -678,7 +786,10 @@ ON CONFLICT (family, whole, position) DO UPDATE SET content = excluded.content W
 
 -- name: read_chunks
 -- A range of the pieces of a long attachment.
-SELECT substring(h.key FOR 16), h.body FROM clew_chunk AS k LEFT JOIN clew_content AS h ON h.family = k.family AND h.key = k.content
+SELECT substring(h.key FOR 16), h.body FROM clew_chunk AS k
+LEFT JOIN LATERAL (
+    SELECT c.key, c.body FROM clew_content AS c WHERE c.family = :family::bigint AND c.key = k.content OFFSET 0
+) AS h ON true
 WHERE k.family = :family::bigint AND k.whole = :whole::bytea AND k.position >= :start::bigint AND k.position < :stop::bigint
 ORDER BY k.position;
 
@@ -854,7 +965,10 @@ SELECT id FROM clew_session WHERE family = :family::bigint ORDER BY key;
 
 -- name: anything_of_family
 -- Whether a family has content or timelines.
-SELECT 1 FROM clew_content WHERE family = :family::bigint UNION ALL SELECT 1 FROM clew_timeline WHERE family = :family::bigint LIMIT 1;
+(SELECT 1 FROM clew_content WHERE family = :family::bigint ORDER BY key LIMIT 1)
+UNION ALL
+(SELECT 1 FROM clew_timeline WHERE family = :family::bigint ORDER BY key LIMIT 1)
+LIMIT 1;
 
 -- name: content_of_family
 -- All content of a family.
@@ -862,8 +976,8 @@ SELECT key, substring(key FOR 16), body FROM clew_content WHERE family = :family
 
 -- name: owned_timelines_of_family
 -- The timelines of a family, ancestors before their descendants, with the family of their owner.
-SELECT t.key, t.session, o.family, t.ancestor, t.ancestor_length, t.seal
-FROM clew_timeline AS t LEFT JOIN clew_session AS o ON o.key = t.session
+SELECT t.key, t.session, (SELECT o.family FROM clew_session AS o WHERE o.key = t.session), t.ancestor, t.ancestor_length, t.seal
+FROM clew_timeline AS t
 WHERE t.family = :family::bigint
 ORDER BY t.key;
 
@@ -921,7 +1035,8 @@ UNION ALL
 SELECT 'tip', count(*) FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key
 WHERE s.family = :family::bigint AND t.id <> s.id
 UNION ALL
-SELECT 'id', count(*) FROM clew_checkpoint AS c JOIN clew_checkpoint AS o ON o.id = c.id AND o.family <> c.family
+SELECT 'id', count(*) FROM clew_checkpoint AS c
+CROSS JOIN LATERAL (SELECT FROM clew_checkpoint AS o WHERE o.id = c.id AND o.family <> c.family OFFSET 0) AS others
 WHERE c.family = :family::bigint
 UNION ALL
 SELECT 'label', count(*) FROM (
@@ -936,7 +1051,8 @@ WITH held (key, session, checkpoint) AS (
     UNION ALL
     (
         SELECT DISTINCT ON (c.metadata) c.metadata, s.id, c.id
-        FROM clew_checkpoint AS c JOIN clew_session AS s ON s.key = c.session
+        FROM clew_checkpoint AS c
+        CROSS JOIN LATERAL (SELECT o.id FROM clew_session AS o WHERE o.key = c.session OFFSET 0) AS s
         WHERE c.family = :family::bigint AND c.metadata IS NOT NULL
         ORDER BY c.metadata, c.session, c.seq
     )
@@ -964,8 +1080,14 @@ SELECT coalesce(sum(pg_relation_size(oid)), 0)::bigint FROM (
 ) AS parts;
 
 -- name: newest_change
--- The number up to which every change is decided: of the transaction before the oldest that goes on.
-SELECT origin + pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 FROM clew_change_origin;
+-- The number up to which every change is decided, that of the transaction before the oldest that goes on; and the greatest
+-- up to there that is there. Others were of transactions that changed nothing, and a crash may give them out again.
+SELECT d.number, greatest(
+    (SELECT t.changed FROM clew_tip AS t WHERE t.changed <= d.number ORDER BY t.changed DESC LIMIT 1),
+    (SELECT p.changed FROM clew_purged AS p WHERE p.changed <= d.number ORDER BY p.changed DESC LIMIT 1),
+    0
+)
+FROM (SELECT origin + pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS number FROM clew_change_origin) AS d;
 
 -- name: changes_are_given
 -- Whether no session or purge has a greater number than was given out, be it decided or not.
@@ -975,26 +1097,48 @@ FROM clew_change_origin;
 
 -- name: changes
 -- The last change of each session after a number, in order. One that is purged has no revision.
-SELECT t.id, t.changed, t.revision, t.updated_at, c.id
-FROM clew_tip AS t
-JOIN clew_session AS s ON s.key = t.session
-LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
-WHERE t.changed > :after::bigint AND t.changed <= :decided::bigint
-UNION ALL
-SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
-WHERE p.changed > :after::bigint AND p.changed <= :decided::bigint
+WITH told AS MATERIALIZED (
+    (
+        SELECT t.session, t.id, t.changed, t.revision, t.updated_at, t.active FROM clew_tip AS t
+        WHERE t.changed > :after::bigint AND t.changed <= :decided::bigint ORDER BY t.changed LIMIT :limit::bigint
+    )
+    UNION ALL
+    (
+        SELECT NULL, p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
+        WHERE p.changed > :after::bigint AND p.changed <= :decided::bigint ORDER BY p.changed LIMIT :limit::bigint
+    )
+)
+SELECT told.id, told.changed, told.revision, told.updated_at, c.id
+FROM told
+LEFT JOIN LATERAL (SELECT s.family FROM clew_session AS s WHERE s.key = told.session OFFSET 0) AS s ON true
+LEFT JOIN LATERAL (
+    SELECT c.id FROM clew_checkpoint AS c WHERE c.family = s.family AND c.session = told.session AND c.seq = told.active
+    OFFSET 0
+) AS c ON true
 ORDER BY 2
 LIMIT :limit::bigint;
 
 -- name: changes_undecided
--- The changes beyond those that are decided.
-SELECT t.id, t.changed, t.revision, t.updated_at, c.id
-FROM clew_tip AS t
-JOIN clew_session AS s ON s.key = t.session
-LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
-WHERE t.changed > :decided::bigint
-UNION ALL
-SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p WHERE p.changed > :decided::bigint
+-- The changes beyond those that are decided: not all where a transaction goes on for long and many change meanwhile, and
+-- what is left out is told once that has ended.
+WITH told AS MATERIALIZED (
+    (
+        SELECT t.session, t.id, t.changed, t.revision, t.updated_at, t.active FROM clew_tip AS t
+        WHERE t.changed > :decided::bigint ORDER BY t.changed LIMIT :limit::bigint
+    )
+    UNION ALL
+    (
+        SELECT NULL, p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
+        WHERE p.changed > :decided::bigint ORDER BY p.changed LIMIT :limit::bigint
+    )
+)
+SELECT told.id, told.changed, told.revision, told.updated_at, c.id
+FROM told
+LEFT JOIN LATERAL (SELECT s.family FROM clew_session AS s WHERE s.key = told.session OFFSET 0) AS s ON true
+LEFT JOIN LATERAL (
+    SELECT c.id FROM clew_checkpoint AS c WHERE c.family = s.family AND c.session = told.session AND c.seq = told.active
+    OFFSET 0
+) AS c ON true
 ORDER BY 2;
 
 -- name: changes_of_session

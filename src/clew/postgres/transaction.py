@@ -14,7 +14,7 @@ from clew.relational.transaction import Key, Kind, Row, Transaction
 
 Cursor = psycopg.Cursor[Row]
 
-_STREAMED_ROWS = 500
+_STREAMED_ROWS = 500 if psycopg.capabilities.has_stream_chunked() else 1  # what libpq takes before version 17
 _FETCHED_ROWS = 1_000
 
 

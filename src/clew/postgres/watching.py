@@ -7,6 +7,7 @@ waits.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ import psycopg
 
 from clew import limits
 from clew.backend import Watcher
-from clew.errors import StorageError
+from clew.errors import StorageError, UnavailableError
 from clew.postgres.errors import LOST, translating
 from clew.postgres.guarded import Connection
 from clew.postgres.pool import Pool
@@ -39,20 +40,34 @@ class PostgresWatcher(Watcher):
     def __init__(self, connect: Callable[[], Connection], check_open: Callable[[], None]) -> None:
         self._connect = connect
         self._check_open = check_open
-        self._connection = self._listen()
+        self._connection: Connection | None = self._listen()
 
     def wait(self, timeout: float) -> None:
         self._check_open()
-        try:
-            for _ in self._connection.notifies(timeout=timeout, stop_after=1):
-                pass
-        except LOST:
-            self._connection.close()
-            self._connection = self._listen()  # and there may be something to see by now
+        if self._connection is None:
+            self._listen_again(timeout)
+        else:
+            self._wait_for_notice(self._connection, timeout)
         self._check_open()
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _wait_for_notice(self, connection: Connection, timeout: float) -> None:
+        try:
+            for _ in connection.notifies(timeout=timeout, stop_after=1):
+                pass
+        except LOST:
+            connection.close()
+            self._connection = None  # there may be something to see by now; the next wait makes another
+
+    def _listen_again(self, timeout: float) -> None:
+        """Make another connection; where that cannot be, whoever watches looks by himself as on a standby."""
+        try:
+            self._connection = self._listen()
+        except UnavailableError:
+            time.sleep(timeout)
 
     def _listen(self) -> Connection:
         connection = self._connect()
@@ -92,21 +107,26 @@ class Notifier:
         """Send what is to be sent, and end."""
         with self._mutex:
             self._ended.set()
+        is_unsent = self._news.is_set()
         self._news.set()
         if self._thread is not None:
             self._thread.join()
+        if is_unsent:
+            self._send()
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while True:
             self._news.wait()
+            if self._ended.is_set():
+                return
             self._news.clear()
-            # Whoever cannot be told now looks by himself before long.
-            with (
-                suppress(psycopg.Error, StorageError),
-                self._pool.connection(timeout=limits.WATCH_SECONDS) as connection,
-            ):
-                connection.execute(_NOTIFY.encode())
+            self._send()
             self._ended.wait(limits.NOTIFY_SECONDS)
+
+    def _send(self) -> None:
+        # Whoever cannot be told now looks by himself before long.
+        with suppress(psycopg.Error, StorageError), self._pool.connection(timeout=limits.WATCH_SECONDS) as connection:
+            connection.execute(_NOTIFY.encode())
 
 
 def raise_origin(connection: Connection) -> None:
@@ -117,5 +137,6 @@ def raise_origin(connection: Connection) -> None:
     missing = connection.execute(_MISSING.encode()).fetchone()
     if missing is not None and missing[0] > 0:
         with connection.transaction():
-            connection.execute("LOCK TABLE clew_change_origin IN EXCLUSIVE MODE")  # who writes has to wait for it
+            # Every write reads it: those under way are waited for, and the next wait for this.
+            connection.execute("LOCK TABLE clew_change_origin IN ACCESS EXCLUSIVE MODE")
             connection.execute(_RAISE.encode())

@@ -3,41 +3,58 @@
 A number is given to each change; a session has that of its last one. `decided` is the number up to which nothing can
 come any more: where several write at once, a change with a smaller number may be committed after one with a greater.
 Those beyond it are told at once and told again later, so nobody waits for whoever is slow, and nothing is missed.
+
+What a watcher goes on from is the number of a change that is there, not just one that is decided: a server gives out
+numbers to what never comes to be, and after a crash it may give these out again.
 """
 
+from typing import NamedTuple
 from uuid import UUID
 
-from clew.backend import Changes
+from clew.backend import Changes, beyond_changes
 from clew.model import Change
 from clew.relational.transaction import MAX_ROWS, Row, Transaction
 from clew.times import from_micros
 
 
+class _Numbers(NamedTuple):
+    decided: int
+    newest: int
+    """The greatest of those up to `decided` that a session or a purge has."""
+
+
 def last_change(db: Transaction) -> int:
     """See `Backend.last_change`."""
-    ((decided,),) = db.fetch_all("newest_change", {})
-    return int(decided)
+    return _numbers(db).newest
 
 
 def list_changes(db: Transaction, after: int, session_id: UUID | None, limit: int) -> Changes:
     """See `Backend.list_changes`."""
-    decided = last_change(db)
+    decided, newest = _numbers(db)
+    if after > decided:
+        raise beyond_changes(after, decided)
+    newest = max(after, newest)
     if session_id is not None:
         found = db.fetch_all("changes_of_session", {"after": after, "id": session_id.bytes})
-        return Changes(items=[_change(row, decided) for row in found], decided=max(after, decided), more=False)
+        return Changes(items=[_change(row, decided, newest) for row in found], decided=newest, more=False)
     place = {"after": after, "decided": decided, "limit": min(limit + 1, MAX_ROWS)}
     found = db.fetch_all("changes", place)
     if len(found) > limit:
-        items = [_change(row, decided) for row in found[:limit]]
+        items = [_change(row, decided, newest) for row in found[:limit]]
         return Changes(items=items, decided=items[-1].sequence, more=True)
     found += db.fetch_all("changes_undecided", place)
-    return Changes(items=[_change(row, decided) for row in found], decided=max(after, decided), more=False)
+    return Changes(items=[_change(row, decided, newest) for row in found], decided=newest, more=False)
 
 
-def _change(row: Row, decided: int) -> Change:
+def _numbers(db: Transaction) -> _Numbers:
+    ((decided, newest),) = db.fetch_all("newest_change", {})
+    return _Numbers(decided, newest)
+
+
+def _change(row: Row, decided: int, newest: int) -> Change:
     id, number, revision, updated_at, active = row
     return Change(
-        sequence=min(number, decided),
+        sequence=number if number <= decided else newest,
         session_id=UUID(bytes=id),
         revision=revision,
         updated_at=None if updated_at is None else from_micros(updated_at),

@@ -123,7 +123,7 @@ def _refuse_to_discard(connection: apsw.Connection, version: int) -> None:
     rows = connection.execute(count).fetchall()[0][0]
     if rows:
         raise InvalidRequestError(
-            f"rolling back migration {version} would discard {rows:,} {what}; say discard to do it"
+            f"rolling back migration {version} would discard {rows:,} {what}, which `discard` (--discard) allows"
         )
 
 

@@ -642,8 +642,10 @@ UPDATE counter SET value = value + :by WHERE name = 'CHANGES';
 SELECT coalesce(max(key), 0) FROM content;
 
 -- name: newest_change
--- The number of the newest change.
-SELECT coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') FROM content;
+-- The number up to which every change is decided, and that of the newest one: the same, because one writes after the other.
+SELECT newest.number, newest.number FROM (
+    SELECT coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') AS number FROM content
+) AS newest;
 
 -- name: changes_are_given
 -- Whether no session or purge has a greater number than was given out.

@@ -31,13 +31,16 @@ class WatchMethods(MaintenanceMethods):
         close together come as one, with the newest revision; what comes again after going on is the same change.
         Ends when nothing has changed for `idle_timeout` seconds, None never. InvalidRequestError where `after` is
         beyond the newest change, as in a store that was put back from a backup; UnavailableError once the store is
-        closed.
+        closed, or where a server is away for longer than the time limit of a call: go on from the last number then.
         """
         wanted = None if session_id is None else to_id(session_id, "session_id")
         after = checks.optional_count(after, "after")
         idle_timeout = checks.optional_seconds(idle_timeout, "idle_timeout")
-        newest = self._backend.last_change()
-        position = newest if after is None else checks.sequence(after, newest)
+        if after is None:
+            position = self._backend.last_change()
+        else:
+            position = after
+            self._backend.list_changes(after, wanted, 1)  # which refuses here what it would refuse at the first look
         return _Watch(self._backend, wanted, position, idle_timeout)
 
 
@@ -71,11 +74,12 @@ def _changes(
                     yield change
                     quiet_since = time.monotonic()
             position, told = found.decided, _still_open(found)
+            if found.more:
+                continue
             left = _left(idle_timeout, quiet_since)
             if left == 0:
                 return
-            if not found.more:
-                watcher.wait(min(left, limits.WATCH_SECONDS))
+            watcher.wait(min(left, limits.WATCH_SECONDS))
 
 
 def _is_told(change: Change, told: dict[UUID, Change]) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from clew import limits
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import Change, Session
 from clew.store import Store
@@ -55,6 +56,15 @@ class WatchContract(Contract):
         assert told.active_checkpoint_id == active(now).id
         assert not told.is_purge
         assert told.sequence <= store.last_change()
+
+    def test_all_that_has_changed_is_told_however_much_that_is(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also by a watch that waits for nothing."""
+        monkeypatch.setattr(limits, "WATCH_PAGE", 2)
+        begin = store.last_change()
+        made = [store.create_session("").id for _ in range(7)]
+        assert [change.session_id for change in self._told(store, begin)] == made
 
     def test_new_sessions_forks_and_copies_are_told(self, store: Store, watched: Session) -> None:
         watch = self._from_now(store)
