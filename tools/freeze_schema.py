@@ -5,6 +5,7 @@ Run once for each release that changes the schema: ``python tools/freeze_schema.
 `tests/sqlite/test_old_files.py` opens every one of them for ever.
 """
 
+import hashlib
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,14 @@ from typing import Any
 from uuid import UUID
 
 import clew
+from clew.backend import NewApiKey
 from clew.sqlite import open_backend
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
+
+TOKEN = f"clew_{'0' * 43}"
+"""Of the key that is not revoked."""
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -74,8 +79,18 @@ def fill_newer(store: clew.Store) -> None:
     store.set_label(step.id, "attached, twice")
 
 
+def fill_owned(store: clew.Store) -> None:
+    """What a store has that a server stands before."""
+    for owner in (None, "Ada"):
+        store.create_session(f"of {owner}", messages=MESSAGES[:1], source="server", source_id="1", owner=owner)
+    store.copy_session(UUID(int=1), owner="\u00c9lan")
+    digest = hashlib.sha256(TOKEN.encode()).digest()
+    store._backend.create_key(NewApiKey(id=UUID(int=3), name="Ada", role=clew.Role.WRITE, digest=digest, now=1))
+    store.revoke_key(store.create_key("Bob", "read").key.id)
+
+
 def contents(store: clew.Store) -> list[dict[str, Any]]:
-    """All that a store holds, as JSON, by the methods of the first release; attachments where there are any."""
+    """All sessions of a store, as JSON, by the methods of the first release; attachments and owners if any."""
     return [_session(store, summary) for summary in store.list_sessions(limit=1_000)]
 
 
@@ -84,7 +99,9 @@ def _session(store: clew.Store, summary: clew.SessionSummary) -> dict[str, Any]:
     times = ("created_at", "updated_at", "last_message_at")
     ids = ("id", "parent_session_id", "forked_from", "active_checkpoint_id")
     page = store.list_checkpoints(summary.id, limit=1_000)
+    owner = {} if getattr(summary, "owner", None) is None else {"owner": summary.owner}
     return {
+        **owner,
         **{name: getattr(summary, name) for name in named},
         **{name: str(getattr(summary, name)) for name in (*ids, *times)},
         "checkpoints": [_checkpoint(store, item) for item in page],
@@ -118,6 +135,8 @@ def main() -> int:
         fill(store)
         if hasattr(store, "attach"):
             fill_newer(store)
+        if hasattr(store, "create_key"):
+            fill_owned(store)
         text = json.dumps(contents(store), indent=1)
     name.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     for suffix in ("-wal", "-shm", "-lock"):

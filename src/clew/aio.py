@@ -20,6 +20,7 @@ from clew.model import (
     ACTIVE,
     KEEP,
     Active,
+    ApiKey,
     Attachment,
     AttachmentInfo,
     BackendInfo,
@@ -30,7 +31,9 @@ from clew.model import (
     Keep,
     Label,
     Message,
+    NewKey,
     Page,
+    Role,
     Same,
     Session,
     SessionStatus,
@@ -129,6 +132,7 @@ class AsyncStore:
         source_id: str | None = None,
         parent_session_id: Id | None = None,
         session_metadata: Mapping[str, Any] | None = None,
+        owner: str | None = None,
         id: Id | None = None,
         checkpoint_id: Id | None = None,
         created_at: datetime | None = None,
@@ -136,8 +140,9 @@ class AsyncStore:
         """Create a session and its root checkpoint, which becomes the active one.
 
         `messages` and `metadata` (any JSON value) are the root's state; `session_metadata` is a JSON object of the
-        session's own. (`source`, `source_id`) is the name another program knows it by, unique in the store.
-        `id` makes the call safe to repeat: the same call again returns what is stored. `checkpoint_id` (the root's) and
+        session's own. (`source`, `source_id`) is the name another program knows it by, unique among those of its
+        `owner`: whose session it is, None where that is nobody's business, as in a store that one person uses. `id`
+        makes the call safe to repeat: the same call again returns what is stored. `checkpoint_id` (the root's) and
         `created_at` are for importers. ConflictError where the id or the source name is taken.
         """
         store = await self._opened()
@@ -152,6 +157,7 @@ class AsyncStore:
             source_id=source_id,
             parent_session_id=parent_session_id,
             session_metadata=session_metadata,
+            owner=owner,
             id=id,
             checkpoint_id=checkpoint_id,
             created_at=created_at,
@@ -169,6 +175,7 @@ class AsyncStore:
         cwd: str | os.PathLike[str] | None = None,
         parent_session_id: Id | None = None,
         session_metadata: Mapping[str, Any] | None = None,
+        owner: str | None = None,
         id: Id | None = None,
         checkpoint_id: Id | None = None,
         created_at: datetime | None = None,
@@ -176,7 +183,7 @@ class AsyncStore:
         """The session that another program knows by this name, created as by `create_session` where there is none.
 
         Found or made in one transaction: of two callers one makes it and both get it. A session that is found stays as
-        it is, whatever the other arguments say.
+        it is, whatever the other arguments say; those of another `owner` are others, whatever their names.
         """
         store = await self._opened()
         return await self._run(
@@ -190,6 +197,7 @@ class AsyncStore:
             cwd=cwd,
             parent_session_id=parent_session_id,
             session_metadata=session_metadata,
+            owner=owner,
             id=id,
             checkpoint_id=checkpoint_id,
             created_at=created_at,
@@ -200,10 +208,21 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.get_session, id)
 
-    async def find_session(self, source: str, source_id: str) -> Session:
-        """The session that another program knows by this name, with its active checkpoint."""
+    async def get_session_summary(self, id: Id) -> SessionSummary:
+        """The session as lists show it, without its state; a deleted one too.
+
+        CorruptStateError where its row cannot be trusted; its `damage` says what else of it cannot be read.
+        """
         store = await self._opened()
-        return await self._run(store.find_session, source, source_id)
+        return await self._run(store.get_session_summary, id)
+
+    async def find_session(self, source: str, source_id: str, *, owner: str | None = None) -> Session:
+        """The session that another program knows by this name, with its active checkpoint.
+
+        Only among those of `owner`, or, where that is None, among those of nobody.
+        """
+        store = await self._opened()
+        return await self._run(store.find_session, source, source_id, owner=owner)
 
     async def list_sessions(
         self,
@@ -218,6 +237,7 @@ class AsyncStore:
         source: str | None = None,
         parent_session_id: Id | None = None,
         metadata: Mapping[str, Any] | None = None,
+        owner: str | None = None,
         count: bool = False,
     ) -> Page[SessionSummary]:
         """Sessions, newest `updated_at` first, ties by descending id. A filter that is None lets everything through.
@@ -240,6 +260,7 @@ class AsyncStore:
             source=source,
             parent_session_id=parent_session_id,
             metadata=metadata,
+            owner=owner,
             count=count,
         )
 
@@ -252,13 +273,15 @@ class AsyncStore:
         status: SessionStatus | str | Keep = KEEP,
         cwd: str | os.PathLike[str] | Keep | None = KEEP,
         metadata: Mapping[str, Any] | Keep | None = KEEP,
+        owner: str | Keep | None = KEEP,
         if_revision: int | None = None,
         updated_at: datetime | None = None,
     ) -> Session:
         """Change what is given, all of it or nothing; KEEP leaves a field as it is.
 
-        With `if_revision` only while that is the session's revision, else ConflictError. `updated_at` is for importers:
-        kept as given, though it never moves the session back in the list. What changes nothing adds no revision.
+        With `if_revision` only while that is the session's revision, else ConflictError; so is a new `owner` who has
+        another session of the same (`source`, `source_id`). `updated_at` is for importers: kept as given, though it
+        never moves the session back in the list. What changes nothing adds no revision.
         """
         store = await self._opened()
         return await self._run(
@@ -269,6 +292,7 @@ class AsyncStore:
             status=status,
             cwd=cwd,
             metadata=metadata,
+            owner=owner,
             if_revision=if_revision,
             updated_at=updated_at,
         )
@@ -300,16 +324,19 @@ class AsyncStore:
         *,
         checkpoint_id: Id | Label | Active = ACTIVE,
         title: str | None = None,
+        owner: str | Keep | None = KEEP,
         id: Id | None = None,
     ) -> Session:
         """A new session that begins with the state of a checkpoint of another one. Nothing is copied.
 
-        It takes over the title (unless one is given), visibility, cwd and metadata, and its root has the attachments of
-        the checkpoint; `parent_session_id` and `forked_from` say where it comes from. `id` makes the call safe to
-        repeat: the same call again returns what is stored.
+        It takes over title and owner (unless one is given), visibility, cwd and metadata, and its root has the
+        attachments of the checkpoint; `parent_session_id` and `forked_from` say where it comes from. `id` makes the
+        call safe to repeat: the same call again returns what is stored.
         """
         store = await self._opened()
-        return await self._run(store.fork_session, session_id, checkpoint_id=checkpoint_id, title=title, id=id)
+        return await self._run(
+            store.fork_session, session_id, checkpoint_id=checkpoint_id, title=title, owner=owner, id=id
+        )
 
     async def copy_session(
         self,
@@ -318,16 +345,19 @@ class AsyncStore:
         source: str | None = None,
         source_id: str | None = None,
         title: str | None = None,
+        owner: str | Keep | None = KEEP,
         id: Id | None = None,
     ) -> Session:
         """A new session with the whole tree of another one: every checkpoint, label and attachment. Content is shared.
 
-        Ids are new; times, metadata and which checkpoint is active are kept, and the title unless one is given.
+        Ids are new; times, metadata and which checkpoint is active are kept, and title and owner unless one is given.
         (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken. `id` makes
         the call safe to repeat: the same call again returns what is stored.
         """
         store = await self._opened()
-        return await self._run(store.copy_session, session_id, source=source, source_id=source_id, title=title, id=id)
+        return await self._run(
+            store.copy_session, session_id, source=source, source_id=source_id, title=title, owner=owner, id=id
+        )
 
     async def create_checkpoint(
         self,
@@ -400,6 +430,11 @@ class AsyncStore:
         """The checkpoint with its state. CorruptStateError, naming it, where the stored bytes are damaged."""
         store = await self._opened()
         return await self._run(store.get_checkpoint, id)
+
+    async def get_checkpoint_summary(self, id: Id) -> CheckpointSummary:
+        """The checkpoint without its state. CorruptStateError where what it says cannot be trusted."""
+        store = await self._opened()
+        return await self._run(store.get_checkpoint_summary, id)
 
     async def get_active_checkpoint(self, session_id: Id) -> Checkpoint:
         """The checkpoint that the session resumes from."""
@@ -685,6 +720,32 @@ class AsyncStore:
         store = await self._opened()
         async for item in self._follow(store.watch, session_id, after=after, idle_timeout=idle_timeout):
             yield item
+
+    async def create_key(self, name: str, role: Role | str) -> NewKey:
+        """Make an API key for whoever is called `name`: the owner of the sessions that are created with it.
+
+        Several keys may have one name. The token in the result is told this once: what is stored is its SHA-256.
+        """
+        store = await self._opened()
+        return await self._run(store.create_key, name, role)
+
+    async def list_keys(self) -> list[ApiKey]:
+        """Every API key, revoked ones too, oldest first."""
+        store = await self._opened()
+        return await self._run(store.list_keys)
+
+    async def revoke_key(self, id: Id) -> ApiKey:
+        """Let the holder of an API key in no more, from now on and for good."""
+        store = await self._opened()
+        return await self._run(store.revoke_key, id)
+
+    async def authenticate(self, token: str) -> ApiKey:
+        """The API key that has this token; UnauthorizedError where none has, or it has been revoked.
+
+        Reads once, and about once a minute of use moves `last_used_at`, where the store can be written to.
+        """
+        store = await self._opened()
+        return await self._run(store.authenticate, token)
 
     async def backend_info(self) -> BackendInfo:
         """Where the data is kept, without secrets."""

@@ -21,10 +21,18 @@ from uuid import UUID
 
 import msgspec
 
-from clew.errors import ConflictError, CorruptStateError, InternalError, InvalidRequestError, NotFoundError
+from clew.errors import (
+    ConflictError,
+    CorruptStateError,
+    InternalError,
+    InvalidRequestError,
+    NotFoundError,
+    UnauthorizedError,
+)
 from clew.model import (
     KEEP,
     Active,
+    ApiKey,
     Attachment,
     AttachmentInfo,
     BackendInfo,
@@ -35,6 +43,7 @@ from clew.model import (
     Label,
     MigrationStatus,
     Page,
+    Role,
     Same,
     Session,
     SessionStatus,
@@ -82,6 +91,7 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     parent_session_id: UUID | None
     parent_may_be_missing: bool = False
     forked_from: UUID | None = None
+    owner: str | None = None
     created_at: int | None
     now: int
     fingerprint: bytes | None
@@ -146,7 +156,7 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewFork(msgspec.Struct, frozen=True, kw_only=True):
-    """A session to begin at a state of another session; `title` None takes over the other's.
+    """A session to begin at a state of another session; `title` None and `owner` KEEP take over the other's.
 
     `created_at` None is `now`. With `checkpoint_id` None it has no checkpoint, but is of the family all the same.
     """
@@ -155,18 +165,20 @@ class NewFork(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_id: UUID | None
     source_checkpoint: Place
     title: str | None
+    owner: str | Keep | None = KEEP
     created_at: int | None = None
     now: int
     fingerprint: bytes | None = None
 
 
 class NewCopy(msgspec.Struct, frozen=True, kw_only=True):
-    """A session to make with the whole tree of another one; `title` None takes over the other's."""
+    """A session to make with the whole tree of another one; `title` None and `owner` KEEP take over the other's."""
 
     id: UUID
     title: str | None
     source: str | None
     source_id: str | None
+    owner: str | Keep | None = KEEP
     now: int
     fingerprint: bytes | None = None
 
@@ -179,6 +191,7 @@ class SessionChanges(msgspec.Struct, frozen=True, kw_only=True):
     status: SessionStatus | Keep = KEEP
     cwd: str | Keep | None = KEEP
     metadata: bytes | Keep | None = KEEP
+    owner: str | Keep | None = KEEP
     if_revision: int | None = None
     updated_at: int | None = None
     now: int
@@ -200,7 +213,18 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     parent_session_id: UUID | None = None
     metadata: bytes | None = None
+    owner: str | None = None
     count: bool = False
+
+
+class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key to keep; `digest` is the SHA-256 of its token, which no backend gets to see."""
+
+    id: UUID
+    name: str
+    role: Role
+    digest: bytes
+    now: int
 
 
 class CheckpointQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,9 +289,9 @@ class Backend(ABC):
     def create_session(self, new: NewSession, *, ensure: bool = False) -> Session:
         """Write the session and its root checkpoint.
 
-        With `ensure`, a session of that (source, source_id) is returned as it is where there is one. An id that exists
-        with the same fingerprint returns what is stored; any other taken id or source name is ConflictError. A missing
-        parent session is NotFoundError.
+        With `ensure`, a session of that (owner, source, source_id) is returned as it is where there is one. An id that
+        exists with the same fingerprint returns what is stored; any other taken id or source name is ConflictError. A
+        source name is taken within its owner, no owner being one of them. A missing parent session is NotFoundError.
         """
 
     @abstractmethod
@@ -275,12 +299,19 @@ class Backend(ABC):
         """The session with its active checkpoint, whose bytes have been read and checked."""
 
     @abstractmethod
-    def find_session(self, source: str, source_id: str) -> Session:
-        """The session another program knows by this name."""
+    def get_session_summary(self, session_id: UUID) -> SessionSummary:
+        """The session as lists show it, in one query that reads no state.
+
+        CorruptStateError where its row is damaged; its `damage` is that of its metadata or active checkpoint.
+        """
+
+    @abstractmethod
+    def find_session(self, source: str, source_id: str, owner: str | None = None) -> Session:
+        """The session of this owner, or of none, that another program knows by this name."""
 
     @abstractmethod
     def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
-        """Newest `updated_at` first, ties by descending id.
+        """Newest `updated_at` first, ties by descending id. Those of one owner are found without looking at others.
 
         `total` is filled where the only filter is the status, or where `query.count`. A malformed cursor is
         InvalidRequestError.
@@ -288,7 +319,10 @@ class Backend(ABC):
 
     @abstractmethod
     def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
-        """Apply all changes. ConflictError where `if_revision` is not the session's revision."""
+        """Apply all changes. ConflictError where `if_revision` is not the session's revision.
+
+        ConflictError too where another session of the new owner has the source name.
+        """
 
     @abstractmethod
     def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
@@ -344,6 +378,10 @@ class Backend(ABC):
     @abstractmethod
     def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
         """The checkpoint with its state, whose bytes have been read and checked: CorruptStateError where damaged."""
+
+    @abstractmethod
+    def get_checkpoint_summary(self, checkpoint_id: UUID) -> CheckpointSummary:
+        """The checkpoint without its state, in one query: CorruptStateError where its row is damaged."""
 
     @abstractmethod
     def find_checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
@@ -461,6 +499,34 @@ class Backend(ABC):
     def open_watcher(self) -> Watcher:
         """Begin to wait for changes."""
 
+    # -- API keys
+
+    @abstractmethod
+    def create_key(self, new: NewApiKey) -> ApiKey:
+        """Keep an API key."""
+
+    @abstractmethod
+    def list_keys(self) -> list[ApiKey]:
+        """Every API key, revoked ones too, oldest first. A damaged one hides no other."""
+
+    @abstractmethod
+    def find_key(self, digest: bytes) -> ApiKey | None:
+        """The API key whose token has this SHA-256, revoked or not, in one query: None where there is none.
+
+        What was committed before the call counts, by whatever process. CorruptStateError where its row is damaged.
+        """
+
+    @abstractmethod
+    def use_key(self, key_id: UUID, now: int) -> ApiKey:
+        """Move `last_used_at` to `now`, never back; a revoked key stays as it is. NotFoundError where there is none."""
+
+    @abstractmethod
+    def revoke_key(self, key_id: UUID, now: int) -> ApiKey:
+        """Let the key in no more from now on; one that is revoked stays as it is. NotFoundError where there is none.
+
+        A damaged key can be revoked too, and no longer counts as damaged then.
+        """
+
     # -- looking after the data
 
     @abstractmethod
@@ -538,6 +604,14 @@ def attachment_not_found(name: str, checkpoint_id: UUID | None) -> NotFoundError
 
 def source_not_found(source: str, source_id: str) -> NotFoundError:
     return NotFoundError(f"Session {source_id!r} of source {source!r} not found")
+
+
+def key_not_found(key_id: UUID) -> NotFoundError:
+    return NotFoundError(f"API key {key_id} not found")
+
+
+def unknown_key() -> UnauthorizedError:
+    return UnauthorizedError("the API key is not known, or has been revoked")
 
 
 def id_taken(kind: str, taken: UUID) -> ConflictError:

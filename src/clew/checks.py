@@ -14,11 +14,11 @@ from clew.backend import Children, NewAttachment, OnConflict, Order, Place, Repo
 from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.messages import encode_metadata
-from clew.model import ACTIVE, SAME, Attachment, Label, SessionStatus, Visibility
+from clew.model import ACTIVE, KEEP, SAME, Attachment, Keep, Label, Role, SessionStatus, Visibility
 from clew.reports import PrunePlan
 from clew.text import checked_text, shown
 
-E = TypeVar("E", Visibility, SessionStatus)
+E = TypeVar("E", Visibility, SessionStatus, Role)
 
 
 def title(value: Any) -> str:
@@ -71,6 +71,32 @@ def source_name(source: Any, source_id: Any) -> tuple[str, str]:
         checked_text("source", source, limits.MAX_SOURCE_CHARS, "MAX_SOURCE_CHARS"),
         checked_text("source_id", source_id, limits.MAX_SOURCE_CHARS, "MAX_SOURCE_CHARS"),
     )
+
+
+def owner(value: Any, name: str = "owner") -> str:
+    if value == "":
+        raise InvalidRequestError(f"{name} must not be empty")
+    return checked_text(name, value, limits.MAX_OWNER_CHARS, "MAX_OWNER_CHARS")
+
+
+def optional_owner(value: Any) -> str | None:
+    return None if value is None else owner(value)
+
+
+def kept_or_owner(value: Any) -> str | Keep | None:
+    """KEEP, an owner, or None for nobody."""
+    return KEEP if value is KEEP else optional_owner(value)
+
+
+def role(value: Any) -> Role:
+    return _member(Role, value, "role")
+
+
+def token(value: Any) -> str:
+    """Any text: the refusal of one that is no token is the same as that of an unknown one, and repeats neither."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"token must be text, not {type(value).__name__}")
+    return value
 
 
 def visibility(value: Any) -> Visibility:

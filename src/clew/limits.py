@@ -4,6 +4,7 @@ MAX_TITLE_CHARS = 10_000
 MAX_CWD_CHARS = 32_768  # the longest path of any platform (Windows, with the \\?\ prefix)
 MAX_SOURCE_CHARS = 1_000  # of `source`, and of `source_id`
 MAX_LABEL_CHARS = 1_000
+MAX_OWNER_CHARS = 255  # of an owner, and of the name of an API key
 MAX_ATTACHMENT_NAME_CHARS = 1_000
 MAX_CONTENT_TYPE_CHARS = 255
 MAX_SEARCH_CHARS = 1_000_000
@@ -20,6 +21,9 @@ PREFIX_CACHE_BYTES = 64 * 1024 * 1024
 
 ATTACHMENT_CHUNK_BYTES = 256 * 1024
 """Longer attachments are kept in pieces of this size, so that a slice reads what it needs and pieces are shared."""
+
+KEY_USE_SECONDS = 60.0
+"""How long the time at which an API key was last used stays as it is, however often it is used."""
 
 DEFAULT_PAGE = 100
 DEFAULT_BUSY_TIMEOUT = 5.0  # seconds

@@ -15,6 +15,7 @@ __all__ = [
     "KEEP",
     "SAME",
     "Active",
+    "ApiKey",
     "Attachment",
     "AttachmentInfo",
     "BackendInfo",
@@ -25,7 +26,9 @@ __all__ = [
     "Label",
     "Message",
     "MigrationStatus",
+    "NewKey",
     "Page",
+    "Role",
     "Same",
     "Session",
     "SessionStatus",
@@ -105,6 +108,14 @@ class SessionStatus(enum.StrEnum):
 
     ACTIVE = "ACTIVE"
     DELETED = "DELETED"
+
+
+class Role(enum.StrEnum):
+    """What an API key is good for where a server stands before the store; each can do what those before it can."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
 
 
 class StoredState(NamedTuple):
@@ -269,6 +280,7 @@ class _SessionFields(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     created_at: datetime
     updated_at: datetime
+    owner: str | None = None
 
 
 class Session(_SessionFields, frozen=True, kw_only=True):
@@ -276,7 +288,8 @@ class Session(_SessionFields, frozen=True, kw_only=True):
 
     `source` and `source_id` are the name another program knows it by; `parent_session_id` is the session it was spawned
     or forked from and `forked_from` the checkpoint it began as; `metadata` is a JSON object of the session's own;
-    `revision` grows by one with every change of the session or its tree.
+    `revision` grows by one with every change of the session or its tree; `owner` is whose it is, None where that is
+    nobody's business.
     """
 
     active_checkpoint: Checkpoint | None = None
@@ -295,6 +308,35 @@ class SessionSummary(_SessionFields, frozen=True, kw_only=True):
     active_checkpoint_id: UUID | None = None
     last_message_at: datetime | None = None
     damage: str | None = None
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that a server lets in, without its token, which only `create_key` ever returns.
+
+    `name` is whose it is: the owner of the sessions that it creates. `last_used_at` is true to a minute. `damage` says
+    what of its row cannot be trusted; such a key lets nobody in.
+    """
+
+    id: UUID
+    name: str
+    role: Role
+    created_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+    damage: str | None = None
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that has just been made, with its token. The token is kept nowhere: whoever loses it makes another key."""
+
+    key: ApiKey
+    token: str
+
+    def __repr__(self) -> str:
+        return f"NewKey(key={self.key!r}, token=...)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("key", self.key)]
 
 
 T = TypeVar("T")

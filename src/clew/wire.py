@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from clew.model import (
+    ApiKey,
     AttachmentInfo,
     BackendInfo,
     Checkpoint,
@@ -20,6 +21,7 @@ from clew.model import (
     Diff,
     Message,
     MigrationStatus,
+    NewKey,
     Session,
     SessionSummary,
     State,
@@ -45,6 +47,7 @@ def session(value: Session) -> dict[str, Any]:
         "updated_at": to_rfc3339(value.updated_at),
         "active_checkpoint": None if active is None else checkpoint(active),
         **_origin(value),
+        "owner": value.owner,
     }
 
 
@@ -64,6 +67,7 @@ def session_summary(value: SessionSummary) -> dict[str, Any]:
         **_origin(value),
         "checkpoint_count": value.checkpoint_count,
         "damage": value.damage,
+        "owner": value.owner,
     }
 
 
@@ -96,6 +100,7 @@ def session_shown(
         **window,
         "backend": backend_info(backend),
         **_origin(value),
+        "owner": value.owner,
     }
 
 
@@ -187,6 +192,24 @@ def finding(value: Finding) -> dict[str, Any]:
         "position": value.position,
         "attachment": value.attachment,
     }
+
+
+def api_key(value: ApiKey) -> dict[str, Any]:
+    """An API key, which has no token."""
+    return {
+        "id": str(value.id),
+        "name": value.name,
+        "role": value.role.value,
+        "created_at": to_rfc3339(value.created_at),
+        "last_used_at": None if value.last_used_at is None else to_rfc3339(value.last_used_at),
+        "revoked_at": None if value.revoked_at is None else to_rfc3339(value.revoked_at),
+        "damage": value.damage,
+    }
+
+
+def new_key(value: NewKey) -> dict[str, Any]:
+    """An API key that has just been made, with the token that nothing shows again."""
+    return {**api_key(value.key), "token": value.token}
 
 
 def backup(value: Backup) -> dict[str, Any]:

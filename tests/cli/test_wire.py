@@ -40,7 +40,7 @@ def session(**fields: object) -> Session:
 def test_a_session_has_its_keys_in_order_and_nulls_where_there_is_nothing():
     form = wire.session(session())
     old = ["id", "title", "visibility", "status", "cwd", "created_at", "updated_at", "active_checkpoint"]
-    assert list(form) == old + ORIGIN
+    assert list(form) == [*old, *ORIGIN, "owner"]
     assert form["cwd"] is form["active_checkpoint"] is form["parent_session_id"] is form["metadata"] is None
 
 
@@ -63,7 +63,7 @@ def test_a_summary_has_its_keys_in_order():
     )
     assert list(wire.session_summary(summary)) == [
         "id", "title", "visibility", "status", "cwd", "created_at", "updated_at", "message_count",
-        "active_checkpoint_id", "last_message_at", *ORIGIN, "checkpoint_count", "damage",
+        "active_checkpoint_id", "last_message_at", *ORIGIN, "checkpoint_count", "damage", "owner",
     ]  # fmt: skip
 
 

@@ -82,6 +82,9 @@ class FileTamper:
             value = self._seq(value)
         self._run(f"UPDATE checkpoint SET {column} = ? WHERE id = ?", value, checkpoint_id.bytes)
 
+    def change_key(self, key_id: UUID, field: str, value: Any) -> None:
+        self._run(f"UPDATE api_key SET {field} = ? WHERE id = ?", stored(value), key_id.bytes)
+
     def lose_checkpoint(self, checkpoint_id: UUID) -> None:
         self._run("DELETE FROM checkpoint WHERE id = ?", checkpoint_id.bytes)
 

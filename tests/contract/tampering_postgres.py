@@ -67,6 +67,9 @@ class DatabaseTamper:
         column, value = COLUMNS.get(field, field), self._stored(field, value)
         self._run(f"UPDATE clew_checkpoint SET {column} = %s WHERE id = %s", value, checkpoint_id)
 
+    def change_key(self, key_id: UUID, field: str, value: Any) -> None:
+        self._run(f"UPDATE clew_api_key SET {field} = %s WHERE id = %s", stored(value), key_id)
+
     def lose_checkpoint(self, checkpoint_id: UUID) -> None:
         self._run("DELETE FROM clew_checkpoint WHERE id = %s", checkpoint_id)
 

@@ -19,8 +19,11 @@ Row = dict[str, Any]
 
 SESSION_COLUMNS = (
     "title", "visibility", "status", "cwd", "source", "source_id", "revision", "created_at", "updated_at",
-    "last_message_at",
+    "last_message_at", "owner",
 )  # fmt: skip
+
+
+KEY_COLUMNS = ("name", "role", "created_at", "last_used_at", "revoked_at")
 
 
 class Tables(NamedTuple):
@@ -35,6 +38,7 @@ class Tables(NamedTuple):
     attachment: list[Row]
     waiting_attachment: list[Row]
     chunk: list[Row]
+    api_key: list[Row]
 
 
 def read_tables(connection: apsw.Connection) -> Tables:
@@ -65,6 +69,7 @@ def compare(tables: Tables, model: Model) -> None:
     _check_timelines(tables)
     _check_content(tables)
     _check_references(reader, tables)
+    _compare_keys(tables, model)
 
 
 class Reader:
@@ -150,6 +155,7 @@ def _compare_session(reader: Reader, row: Row, model: Model) -> None:
         row["id"], row["family"], utf8(row["title"]), utf8(row["visibility"]), utf8(row["status"]), utf8(row["cwd"]),
         utf8(row["source"]), utf8(row["source_id"]), row["parent_session_id"], row["forked_from"],
         reader.hash(row["metadata"]), row["created_at"], row["fingerprint"],
+        *([] if row["owner"] is None else [utf8(row["owner"])]),
     )  # fmt: skip
     assert row["tip_seal"] == seal(
         row["id"], row["family"], row["active"], row["next_seq"], row["checkpoint_count"], row["revision"],
@@ -208,6 +214,16 @@ def _compare_waiting(reader: Reader, tables: Tables, model: Model) -> None:
         assert {label: _items(reader, rows, session["id"], label) for label, rows in waiting.items()} == known
     taken = {(row["session"], row["label"]) for row in tables.checkpoint}
     assert taken.isdisjoint(found)
+
+
+def _compare_keys(tables: Tables, model: Model) -> None:
+    found = {UUID(bytes=row["id"]): {name: row[name] for name in KEY_COLUMNS} for row in tables.api_key}
+    assert found == model.keys
+    for row in tables.api_key:
+        assert row["seal"] == seal(
+            row["id"], row["digest"], utf8(row["name"]), utf8(row["role"]), row["created_at"], row["last_used_at"],
+            row["revoked_at"],
+        )  # fmt: skip
 
 
 def seal(*values: object) -> int:

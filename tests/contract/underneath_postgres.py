@@ -14,7 +14,10 @@ from tests.contract.underneath import Row, Tables
 Connection = psycopg.Connection[Row]
 
 _HASH_BYTES = 16
-_SESSIONS = "SELECT * FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key AND t.id = s.id"
+_SESSIONS = """
+    SELECT * FROM clew_session AS s
+    JOIN clew_tip AS t ON t.session = s.key AND t.id = s.id AND t.owner IS NOT DISTINCT FROM s.owner
+"""
 _COUNTERS = "SELECT status AS name, sum(sessions)::bigint AS value FROM clew_session_count GROUP BY status"
 
 
@@ -36,7 +39,7 @@ def connect(url: str) -> Connection:
     return psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
 
-_PLAIN = ("checkpoint", "timeline", "entry", "attachment", "waiting_attachment", "chunk")
+_PLAIN = ("checkpoint", "timeline", "entry", "attachment", "waiting_attachment", "chunk", "api_key")
 _REFERENCES = ("metadata", "content", "whole")
 
 

@@ -179,12 +179,25 @@ def waiting_for_labels(store: Store) -> None:
     store.append(session.id, users("b"), label="now")
 
 
+def owned(store: Store) -> None:
+    """Sessions of one name that belong to several, one of them given away, and a fork and a copy for others."""
+    made = [
+        store.create_session(f"of {owner}", messages=users("ab"), source="server", source_id="1", owner=owner)
+        for owner in (None, "Ada", "\u00c9lan")
+    ]
+    store.update_session(made[0].id, owner="Bob")
+    store.fork_session(made[1].id, owner="Bob")
+    store.fork_session(made[2].id, owner=None)
+    store.copy_session(made[1].id, source="server", source_id="1", owner="Cy")
+    store.create_key("Ada", "admin")
+
+
 SHAPES: dict[str, Callable[[Store], object]] = {
     shape.__name__: shape
     for shape in (
         fill, root_deleted, all_deleted, several_roots, reparented, fork_root_deleted, fork_without_checkpoints,
         fork_of_a_deleted_checkpoint, forks_of_a_purged_session, fork_that_differs, origin_changed_after_the_fork,
         labels_moved, changed_at_the_time_of_creation, attachments_of_all_kinds, rewritten_history, imported,
-        waiting_for_labels,
+        waiting_for_labels, owned,
     )
 }  # fmt: skip

@@ -20,7 +20,7 @@ WRITES = (
 
 SESSION_FIELDS = (
     "title", "visibility", "status", "cwd", "source", "source_id", "parent_session_id", "forked_from", "metadata",
-    "created_at", "updated_at", "active_checkpoint_id", "message_count", "checkpoint_count",
+    "created_at", "updated_at", "active_checkpoint_id", "message_count", "checkpoint_count", "owner",
 )  # fmt: skip
 CHECKPOINT_FIELDS = ("session_id", "parent_id", "label", "message_count", "chain", "created_at", "updated_at")
 

@@ -50,11 +50,12 @@ def test_both_have_all_checkpoints_and_resume_from_where_was_worked_last(here: S
 @pytest.mark.parametrize("first", ["laptop", "team"])
 def test_the_fields_of_the_side_that_changed_last_count(laptop: Store, team: Store, talk: UUID, first: str) -> None:
     one, other = (laptop, team) if first == "laptop" else (team, laptop)
-    one.update_session(talk, title="first", cwd="/first", status="DELETED")
-    other.update_session(talk, title="last", metadata={"k": 1})
+    one.update_session(talk, title="first", cwd="/first", status="DELETED", owner="first")
+    other.update_session(talk, title="last", metadata={"k": 1}, owner="last")
     both_ways(laptop, team)
     session = laptop.get_session(talk)
     assert (session.title, session.cwd, session.status, session.metadata) == ("last", "/r", "ACTIVE", {"k": 1})
+    assert session.owner == "last"
 
 
 @pytest.mark.parametrize("first", ["laptop", "team"])

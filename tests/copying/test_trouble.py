@@ -34,6 +34,12 @@ def _a_taken_source_name(laptop: Store, team: Store, id: UUID) -> None:
     team.create_session("another", source="tool", source_id="1")
 
 
+def _a_source_name_that_the_new_owner_has(laptop: Store, team: Store, id: UUID) -> None:
+    copy_whole(laptop, team)
+    team.create_session("another", source="tool", source_id="1", owner="Ada")
+    laptop.update_session(id, owner="Ada")
+
+
 def _a_checkpoint_of_another_session(laptop: Store, team: Store, id: UUID) -> None:
     team.append(team.create_session("another").id, [], id=laptop.list_checkpoints(id).items[1].id)
 
@@ -54,8 +60,8 @@ def _a_checkpoint_of_another_time(laptop: Store, team: Store, id: UUID) -> None:
 
 
 CONFLICTS = [
-    _another_session, _another_source, _a_taken_source_name, _a_checkpoint_of_another_session,
-    _a_checkpoint_with_other_messages, _a_checkpoint_of_another_time,
+    _another_session, _another_source, _a_taken_source_name, _a_source_name_that_the_new_owner_has,
+    _a_checkpoint_of_another_session, _a_checkpoint_with_other_messages, _a_checkpoint_of_another_time,
 ]  # fmt: skip
 
 

@@ -38,9 +38,10 @@ assert outcomes == [None] * 4, outcomes
 """
 
 SCHEMA = """
-    SELECT c.relname, c.relkind, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    SELECT c.relname, c.relkind, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
+        format_type(a.atttypid, a.atttypmod), a.attnotnull,
         pg_get_indexdef(c.oid), CASE c.relkind WHEN 'v' THEN pg_get_viewdef(c.oid) END
-    FROM pg_class AS c LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    FROM pg_class AS c LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relnamespace = 'public'::regnamespace
     UNION ALL
     SELECT conname, 'k', 0, pg_get_constraintdef(oid), NULL, NULL, NULL, NULL FROM pg_constraint
@@ -129,6 +130,53 @@ def test_of_many_who_migrate_at_once_each_version_is_applied_by_one(bare: str) -
 
     done = together([migrate] * 6)
     assert sorted(version for versions in done for version in versions) == list(range(1, LATEST + 1))
+
+
+def test_a_rollback_that_would_discard_owners_or_keys_is_refused_unless_told_to(current: str) -> None:
+    with clew.open(current, durability="normal") as store:
+        store.create_session("owned", owner="Ada")
+        store.create_key("Ada", "read")
+    with clew.migrations(current) as schema:
+        with pytest.raises(clew.InvalidRequestError, match="discard 2 owners of sessions and API keys"):
+            schema.rollback(to=2)
+        assert schema.rollback(to=2, discard=True) == [3]
+
+
+def test_sessions_that_lose_their_owners_are_whole_and_the_oldest_keeps_the_name(
+    current: str, hand: "psycopg.Connection[Any]"
+) -> None:
+    with clew.open(current, durability="normal") as store:
+        ids = [
+            store.create_session(
+                f"of {owner}", messages=[{"n": 1}], source="tool", source_id="1", owner=owner, session_metadata={"k": 1}
+            ).id
+            for owner in ("Ada", None, "Bob")
+        ]
+        other = store.create_session("other", source="tool", source_id="2", owner="Bob").id
+        hurt = store.create_session("hurt", owner="Bob").id
+    hand.execute("UPDATE clew_session SET cwd = '/changed' WHERE title = 'hurt'")
+    with clew.migrations(current) as schema:
+        schema.rollback(to=2, discard=True)
+        schema.up()
+    with clew.open(current, durability="normal") as store:
+        assert [(store.get_session(id).source_id, store.get_session(id).owner) for id in ids] == [
+            ("1", None), (None, None), (None, None),
+        ]  # fmt: skip
+        assert store.find_session("tool", "2").id == other
+        assert {finding.session_id for finding in store.verify()} == {hurt}
+
+
+def test_sessions_of_the_schema_before_belong_to_nobody_and_can_be_given_away(current: str) -> None:
+    with clew.open(current, durability="normal") as store:
+        session = store.create_session("old", source="tool", source_id="1")
+    with clew.migrations(current) as schema:
+        schema.rollback(to=2)
+        schema.up()
+    with clew.open(current, durability="normal") as store:
+        assert store.find_session("tool", "1").id == session.id
+        assert store.update_session(session.id, owner="Ada").owner == "Ada"
+        assert store.ensure_session("tool", "1").id != session.id
+        assert list(store.verify()) == []
 
 
 def test_versions_have_no_gap_and_every_one_can_be_undone() -> None:

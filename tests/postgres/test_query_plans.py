@@ -34,7 +34,9 @@ READS_IT_ALL = {
     "changes_are_given",  # the greatest there is, from the end of an index
     "count_sessions",  # for verify, as stray_tips and the families
     "count_sessions_filtered",  # a total only by looking at each
+    "count_sessions_of_owner",
     "delete_unreached_content",  # all content of one family
+    "list_keys",  # a list without pages, of the few that a server has
     "session_families",
     "stray_tips",
     *(f"{kind}_families" for kind in ("timeline", "content", "checkpoint", "entry", "attachment", "waiting", "chunk")),
@@ -68,6 +70,8 @@ SELECT g, g, 'label ' || q, 'name', 'application/octet-stream', 2, NULL, '\\x01'
 FROM generate_series({0}, {1}) AS g, generate_series(1, 5) AS q;
 INSERT INTO clew_chunk
 SELECT g, int4send(q), 0, '\\x01' FROM generate_series({0}, {1}) AS g, generate_series(1, 5) AS q;
+INSERT INTO clew_api_key SELECT md5('k' || g)::uuid, sha256(int4send(g)), 'name', 'read', g, NULL, NULL, 0
+FROM generate_series({0}, {1}) AS g;
 INSERT INTO clew_purged SELECT md5('p' || g)::uuid, g FROM generate_series({0}, {1}) AS g;
 """
 

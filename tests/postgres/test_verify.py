@@ -20,6 +20,9 @@ DAMAGE: dict[str, tuple[str, str, str]] = {
     "a lost session": ("DELETE FROM clew_session WHERE title = 'other'", "reference", "1 sessions are listed"),
     "a session that is not listed": ("DELETE FROM clew_tip WHERE revision = 1", "session", "does not match its seal"),
     "another id in the list": ("UPDATE clew_tip SET id = gen_random_uuid() WHERE active = 3", "reference", "another"),
+    "another owner in the list": ("UPDATE clew_tip SET owner = 'Bob' WHERE active = 3", "session", "by its owner"),
+    "an owner lost from the list": ("UPDATE clew_tip SET owner = NULL WHERE active = 3", "session", "by its owner"),
+    "a key of another role": ("UPDATE clew_api_key SET role = 'admin'", "key", "does not match its seal"),
     "a checkpoint of nobody": (f"UPDATE clew_checkpoint SET session = {NOBODY} WHERE seq = 3", "reference", "a check"),
     "messages of nothing": (f"UPDATE clew_entry SET timeline = {NOBODY} WHERE position = 1", "reference", "a message"),
     "an attachment of nobody": (f"UPDATE clew_attachment SET session = {NOBODY}", "reference", "an attachment belongs"),
@@ -79,6 +82,8 @@ def store(postgres_url: str) -> Iterator[clew.Store]:
         store.append(origin.id, [{"user": 2}], label="a", attachments={"f": b"1"})
         store.append(origin.id, [], label="b", metadata=[{"k": 1}])
         store.attach(origin.id, {"w": b"waits"}, label="later")
+        store.update_session(origin.id, owner="Ada")
+        store.create_key("Ada", "read")
         store.fork_session(origin.id)
         other = store.create_session("other")
         store.append(other.id, [], label="other")
@@ -114,6 +119,14 @@ def test_a_session_that_is_not_listed_is_damaged_and_can_be_purged(store: clew.S
     with pytest.raises(clew.NotFoundError):
         store.get_session(fork.id)
     assert list(store.verify()) == []
+
+
+def test_a_session_whose_owner_is_changed_where_it_is_listed_is_not_shown_to_another(
+    store: clew.Store, hand: psycopg.Connection
+) -> None:
+    hand.execute("UPDATE clew_tip SET owner = 'Bob' WHERE active = 3")
+    page = store.list_sessions(owner="Bob", count=True)
+    assert (page.items, page.total) == ([], 0)
 
 
 def test_pieces_that_nothing_needs_any_more_are_no_damage(store: clew.Store, monkeypatch: pytest.MonkeyPatch) -> None:

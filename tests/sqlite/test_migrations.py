@@ -80,6 +80,40 @@ def test_a_rollback_that_would_discard_sessions_is_refused_unless_told_to(path: 
         assert schema.rollback(to=0, discard=True)[-1] == 1
 
 
+def test_a_rollback_that_would_discard_owners_or_keys_is_refused_unless_told_to(path: Path) -> None:
+    with clew.open(path) as store:
+        store.create_session("owned", owner="Ada")
+        store.create_key("Ada", "read")
+    with clew.migrations(path) as schema:
+        with pytest.raises(clew.InvalidRequestError, match="discard 2 owners of sessions and API keys"):
+            schema.rollback(to=4)
+        assert schema.rollback(to=4, discard=True) == [5]
+
+
+def test_sessions_that_lose_their_owners_are_whole_and_the_oldest_keeps_the_name(path: Path) -> None:
+    with clew.open(path) as store:
+        ids = [
+            store.create_session(
+                f"of {owner}", messages=[{"n": 1}], source="tool", source_id="1", owner=owner, session_metadata={"k": 1}
+            ).id
+            for owner in ("Ada", None, "Bob")
+        ]
+        other = store.create_session("other", source="tool", source_id="2", owner="Bob").id
+        hurt = store.create_session("hurt", owner="Bob").id
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE session SET cwd = '/changed' WHERE title = 'hurt'")
+    connection.close()
+    with clew.migrations(path) as schema:
+        schema.rollback(to=4, discard=True)
+        schema.up()
+    with clew.open(path) as store:
+        assert [(store.get_session(id).source_id, store.get_session(id).owner) for id in ids] == [
+            ("1", None), (None, None), (None, None),
+        ]  # fmt: skip
+        assert store.find_session("tool", "2").id == other
+        assert {finding.session_id for finding in store.verify()} == {hurt}
+
+
 def test_a_migration_that_fails_leaves_the_schema_and_the_ledger_as_they_were(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +140,7 @@ def test_a_read_only_store_with_an_older_schema_says_how_to_upgrade(path: Path) 
 
 def test_every_table_but_the_ledger_is_strict(path: Path) -> None:
     tables = [sql for name, sql in schema_of(path) if sql.startswith("CREATE TABLE")]
-    assert len(tables) == 10
+    assert len(tables) == 11
     assert all("STRICT" in sql for sql in tables)
 
 

@@ -3,9 +3,10 @@
 import json
 import shutil
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from tools.freeze_schema import contents
+from tools.freeze_schema import TOKEN, contents
 
 import clew
 
@@ -41,6 +42,24 @@ def test_a_file_of_every_released_schema_is_migrated_and_read_whole(version: int
         assert list(store.verify()) == []
     with clew.migrations(path) as schema:
         assert schema.status().pending == []
+
+
+def test_the_sessions_of_a_file_without_owners_belong_to_nobody_and_can_be_given_away(path: Path) -> None:
+    with clew.open(path) as store:
+        session = store.get_session(UUID(int=1))
+        assert session.owner is None
+        assert store.find_session("tool", "1").id == session.id
+        store.update_session(session.id, owner="Ada")
+        assert [item.id for item in store.list_sessions(owner="Ada", search=session.title)][-1] == session.id
+        assert store.ensure_session("tool", "1").id != session.id
+        assert list(store.verify()) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS[3:], indirect=True)
+def test_the_keys_of_a_file_of_every_released_schema_are_known(path: Path) -> None:
+    with clew.open(path) as store:
+        assert store.authenticate(TOKEN).id == UUID(int=3)
+        assert [key.revoked_at is None for key in store.list_keys()] == [True, False]
 
 
 def test_a_file_of_every_released_schema_can_be_written_on(path: Path) -> None:

@@ -14,6 +14,7 @@ READS_IT_ALL = {
     "count_sessions",
     "count_sessions_filtered",
     "count_sessions_kept",  # two rows
+    "list_keys",
     "delete_unreached_chunks",
     "delete_unreached_content",
     "session_families",
@@ -45,6 +46,22 @@ def test_listing_sessions_walks_the_index_and_sorts_nothing() -> None:
     plan = plan_of(SQL["list_sessions"])
     assert plan.count("SEARCH s USING INDEX session_recent (status=?)") == 2
     assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_listing_the_sessions_of_an_owner_walks_their_index_and_sorts_nothing() -> None:
+    plan = plan_of(SQL["list_sessions_of_owner"])
+    assert plan.count("SEARCH s USING INDEX session_owner (owner=? AND status=?)") == 2
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_counting_the_sessions_of_an_owner_looks_at_no_others() -> None:
+    (step, *_) = [step for step in plan_of(SQL["count_sessions_of_owner"]) if step.startswith("SEARCH s ")]
+    assert "session_owner (owner=?" in step
+
+
+def test_a_session_is_found_by_owner_and_name_in_one_step() -> None:
+    (step,) = [step for step in plan_of(SQL["session_id_by_source"]) if step.startswith("SEARCH")]
+    assert step.endswith("USING INDEX session_source (source=? AND source_id=? AND <expr>=?)")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from clew.postgres import PostgresBackend, open_backend
 
 TABLES = (
     "clew_session", "clew_tip", "clew_purged", "clew_checkpoint", "clew_timeline", "clew_entry", "clew_content",
-    "clew_attachment", "clew_waiting_attachment", "clew_chunk",
+    "clew_attachment", "clew_waiting_attachment", "clew_chunk", "clew_api_key",
 )  # fmt: skip
 
 _EMPTY = "; ".join(

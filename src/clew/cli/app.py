@@ -20,6 +20,7 @@ from clew.cli.comparing import diff_command
 from clew.cli.copying import copy_command
 from clew.cli.drawing import tree_command
 from clew.cli.info import info_command
+from clew.cli.keys import key_group
 from clew.cli.labelling import label_command
 from clew.cli.listing import list_command
 from clew.cli.maintaining import backup_command, compact_command, verify_command
@@ -119,6 +120,7 @@ for command in (
     diff_command,
     fork_command,
     info_command,
+    key_group,
     label_command,
     list_command,
     migrate_group,

@@ -45,6 +45,7 @@ _TIME = 20
 @visibility_option("Only sessions of this visibility.")
 @click.option("--cwd", metavar="DIR", help="Only sessions of this working directory.")
 @click.option("--source", metavar="NAME", help="Only sessions that came from this program.")
+@click.option("--owner", metavar="NAME", help="Only sessions that belong to this owner.")
 @click.option(
     "--metadata",
     metavar="KEY=VALUE",
@@ -63,6 +64,7 @@ def list_command(
     visibility: str | None,
     cwd: str | None,
     source: str | None,
+    owner: str | None,
     metadata: tuple[str, ...],
     limit: int,
     offset: int,
@@ -77,6 +79,7 @@ def list_command(
             visibility=visibility,
             cwd=absolute(cwd),
             source=source,
+            owner=owner,
             metadata=wanted,
             limit=limit,
             offset=offset,

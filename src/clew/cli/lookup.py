@@ -16,7 +16,7 @@ import msgspec
 from clew.backend import Order, label_not_found
 from clew.cli.errors import InvalidArgumentError
 from clew.errors import CorruptStateError, NotFoundError
-from clew.model import CheckpointSummary, Label, Session, SessionSummary
+from clew.model import ApiKey, CheckpointSummary, Label, Session, SessionSummary
 from clew.store import Store
 
 MIN_DIGITS = 4
@@ -27,7 +27,7 @@ _PAGE = 1000
 _RECENT = 100
 _PASSES = 20
 
-Listed = TypeVar("Listed", bound=SessionSummary | CheckpointSummary)
+Listed = TypeVar("Listed", bound=SessionSummary | CheckpointSummary | ApiKey)
 
 # Whole ids in every form that Python's UUID reads.
 _SPELLING = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f][0-9a-f-]*)\}?")
@@ -96,6 +96,11 @@ def found_from(store: Store, session: Session) -> Found:
 def session_id(store: Store, wanted: Wanted) -> UUID:
     """The id of the session; a whole one is taken as it is, whether there is such a session or not."""
     return wanted.id or _only(wanted, _sessions(store)).id
+
+
+def key_id(store: Store, wanted: Wanted) -> UUID:
+    """The id of an API key; a whole one is taken as it is."""
+    return wanted.id or _only(wanted, store.list_keys()).id
 
 
 def find_checkpoint(store: Store, session: UUID, wanted: Wanted) -> CheckpointSummary:
@@ -179,13 +184,13 @@ def _only(wanted: Wanted, listed: Iterable[Listed]) -> Listed:
     return next(iter(matches.values()))
 
 
-def _ambiguous(wanted: Wanted, found: Sequence[SessionSummary | CheckpointSummary]) -> str:
+def _ambiguous(wanted: Wanted, found: Sequence[SessionSummary | CheckpointSummary | ApiKey]) -> str:
     named = ", ".join(_named(item, wanted.kind) for item in found[:_NAMED_CANDIDATES])
     more = " and more" if len(found) > _NAMED_CANDIDATES else ""
     return f"ambiguous {wanted.kind} id '{wanted.text}': it is the beginning of {named}{more}"
 
 
-def _named(item: SessionSummary | CheckpointSummary, kind: str) -> str:
+def _named(item: SessionSummary | CheckpointSummary | ApiKey, kind: str) -> str:
     if kind != EITHER:
         return str(item.id)
     return f"{'session' if isinstance(item, SessionSummary) else 'checkpoint'} {item.id}"

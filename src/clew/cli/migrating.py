@@ -42,7 +42,7 @@ def up_command(app: App) -> None:
 @click.option(
     "--to", type=click.IntRange(min=0), metavar="N", help="Undo every migration above N, not the newest alone."
 )
-@click.option("--discard", is_flag=True, help="Do it even where that discards every session.")
+@click.option("--discard", is_flag=True, help="Do it even where that discards sessions, or something of them.")
 @json_option
 @pass_app
 def rollback_command(app: App, to: int | None, discard: bool) -> None:

@@ -97,7 +97,12 @@ def _window(
 def _envelope(shown: Shown) -> dict[str, object]:
     found, window = shown.found, shown.window
     form = wire.session_shown(found.session, found.active_checkpoint_id, window.total, shown.backend, window.messages)
-    return {**form, "checkpoint_id": None if shown.checkpoint_id is None else str(shown.checkpoint_id)}
+    owner = form.pop("owner")  # what was added last comes last
+    return {
+        **form,
+        "checkpoint_id": None if shown.checkpoint_id is None else str(shown.checkpoint_id),
+        "owner": owner,
+    }
 
 
 def _lines(shown: Shown, resume: str, limit: int, offset: int) -> Iterator[Line]:
@@ -127,6 +132,8 @@ def _head(shown: Shown) -> Iterator[Line]:
         yield f"Working dir: {one_line(session.cwd)}"
     if session.source is not None:
         yield f"Source:      {one_line(f'{session.source} {session.source_id}')}"
+    if session.owner is not None:
+        yield f"Owner:       {one_line(session.owner)}"
     if session.parent_session_id is not None:
         yield f"Parent:      {session.parent_session_id}"
     if session.forked_from is not None:

@@ -56,6 +56,7 @@ def _fork(ends: Ends, head: Head, origin: Origin, root: UUID | None) -> Head:
         checkpoint_id=root,
         source_checkpoint=origin.id,
         title=head.title,
+        owner=head.owner,
         created_at=head.created_at,
         now=head.created_at,
     )
@@ -77,6 +78,7 @@ def _create(ends: Ends, head: Head) -> Head:
         parent_session_id=head.parent_session_id,
         parent_may_be_missing=True,
         forked_from=head.forked_from,
+        owner=head.owner,
         created_at=head.created_at,
         now=head.created_at,
         fingerprint=None,

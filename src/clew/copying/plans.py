@@ -21,7 +21,7 @@ Waiting = Mapping[str, Sequence[AttachmentInfo]]
 """What is attached to labels that no checkpoint has."""
 
 _FIXED = ("created_at", "source", "source_id", "parent_session_id", "forked_from")
-_FIELDS = ("title", "visibility", "status", "cwd", "metadata")
+_FIELDS = ("title", "visibility", "status", "cwd", "metadata", "owner")
 
 
 class TakenError(ConflictError):

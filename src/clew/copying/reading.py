@@ -29,6 +29,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     parent_session_id: UUID | None
     forked_from: UUID | None
     metadata: bytes | None
+    owner: str | None
     revision: int
     created_at: int
     updated_at: int
@@ -67,6 +68,7 @@ def head_of(session: Session | SessionSummary) -> Head:
         parent_session_id=session.parent_session_id,
         forked_from=session.forked_from,
         metadata=encode_metadata(session.metadata),
+        owner=session.owner,
         revision=session.revision,
         created_at=to_micros(session.created_at),
         updated_at=to_micros(session.updated_at),

@@ -145,7 +145,7 @@ class Copy:
     def _check_free(self, plan: Plan) -> None:
         """ConflictError where a name or id that is to be written belongs to something else, before anything is."""
         there, head = self._ends.destination, plan.head
-        if plan.existing is None and head.source is not None and _is_there(lambda: _named(there, head)):
+        if head.source is not None and _takes_name(plan) and _is_there(lambda: _named(there, head)):
             raise TakenError(f"the destination has another session {head.source_id!r} of source {head.source!r}")
         for node in plan.missing:
             if _is_there(lambda: there.list_attachments(node.id, "")):  # noqa: B023 - called at once
@@ -171,9 +171,14 @@ def _is_older(head: Head, nodes: list[Node]) -> bool:
     )
 
 
+def _takes_name(plan: Plan) -> bool:
+    """Whether the session is to have its name in the destination where it does not have it yet."""
+    return plan.existing is None or (plan.wins and plan.existing.owner != plan.head.owner)
+
+
 def _named(backend: Backend, head: Head) -> object:
-    """The session that another program knows by the same name."""
-    return backend.find_session(head.source or "", head.source_id or "")
+    """The session of the same owner that another program knows by the same name."""
+    return backend.find_session(head.source or "", head.source_id or "", head.owner)
 
 
 def _is_there(ask: Callable[[], object]) -> bool:

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from clew.backend import Durability, NewCheckpoint, Report, Watcher
 from clew.errors import InvalidRequestError, UnavailableError
-from clew.model import BackendInfo, Checkpoint, MigrationStatus
+from clew.model import ApiKey, BackendInfo, Checkpoint, MigrationStatus
 from clew.postgres import addresses, append, compaction, connections, integrity, migrations, registry, watching
 from clew.postgres.calls import Call
 from clew.postgres.connections import Settings
 from clew.postgres.errors import closed, reading_rows, translating
 from clew.postgres.guarded import Connection
 from clew.postgres.watching import Notifier, PostgresWatcher
-from clew.relational import attachments, checkpoints, purge, rows, verification
+from clew.relational import attachments, checkpoints, keys, purge, rows, verification
 from clew.relational.backend import RelationalBackend, Work
 from clew.relational.heads import read_head
 from clew.relational.transaction import Transaction
@@ -70,6 +70,11 @@ class PostgresBackend(RelationalBackend):
         self._heads.put(plan.head)
         return rows.checkpoint(plan.row, self._deferred(new.id))
 
+    def find_key(self, digest: bytes) -> ApiKey | None:
+        self._check_open()
+        with reading_rows():
+            return self._call().ask(lambda db: keys.find_key(db, digest))
+
     def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
         return self._write(lambda db: purge.purge_session(db, session_id, if_revision))
 
@@ -84,7 +89,7 @@ class PostgresBackend(RelationalBackend):
             (lambda: self._read_at_leisure(integrity.stray_tips),),
             report,
             families_by=integrity.FAMILIES,
-            of_family=(integrity.strays, integrity.searched),
+            of_family=(integrity.strays, integrity.disowned, integrity.searched),
         )
 
     def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:

@@ -45,6 +45,12 @@ def strays(db: Transaction, family: int) -> list[Finding]:
     return [Finding(kind=kind, message=f"family {family}: {what} ({count} times)") for kind, what, count in told]
 
 
+def disowned(db: Transaction, family: int) -> list[Finding]:
+    """Sessions of a family that a list of their owner's does not have, or that of another has looked at in vain."""
+    ids = [optional_id(id) for (id,) in db.fetch_all("disowned_of_family", {"family": family})]
+    return [Finding(kind="session", message=f"session {id} cannot be found by its owner", session_id=id) for id in ids]
+
+
 def searched(db: Transaction, family: int) -> list[Finding]:
     """Metadata of a family that filters see as something else than it is. Where it is damaged, others say so."""
     found: list[Finding] = []

@@ -1,10 +1,12 @@
 """The schema as a sum of numbered migrations, each in one transaction together with its row in the ledger."""
 
 import os
+from collections.abc import Callable
 from functools import cache
 
 from clew.errors import InvalidRequestError, UnavailableError
 from clew.model import MigrationStatus
+from clew.postgres import disowning
 from clew.postgres.connections import unhurried
 from clew.postgres.guarded import Connection
 from clew.relational.statements import Migration, migration_status, read_migrations
@@ -20,8 +22,17 @@ _HAS_LEDGER = (
     " WHERE c.relname = 'clew_migration' AND n.nspname = current_schema())"
 )
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.clew_migration', 0))::text"
-_COUNT = {1: ("sessions", "SELECT count(*) FROM clew_session")}
+_COUNT = {
+    1: ("sessions", "SELECT count(*) FROM clew_session"),
+    3: (
+        "owners of sessions and API keys",
+        "SELECT (SELECT count(*) FROM clew_session WHERE owner IS NOT NULL) + (SELECT count(*) FROM clew_api_key)",
+    ),
+}
 """What undoing a migration would lose, and how many of it there are."""
+
+_BEFORE_DOWN: dict[int, Callable[[Connection], None]] = {3: disowning.disown}
+"""What undoing a migration begins with, where SQL cannot say it."""
 
 
 @cache
@@ -89,6 +100,8 @@ def roll_back_last(connection: Connection, *, discard: bool) -> int | None:
         migration = next(known for known in known_migrations() if known.version == applied[-1])
         if not discard:
             _refuse_to_discard(connection, migration.version)
+        if migration.version in _BEFORE_DOWN:
+            _BEFORE_DOWN[migration.version](connection)
         connection.execute(migration.down.encode(), prepare=False)
         connection.execute("DELETE FROM clew_migration WHERE version = $1", (migration.version,))
         return migration.version

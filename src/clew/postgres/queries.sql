@@ -9,16 +9,16 @@
 WITH added AS (
     INSERT INTO clew_session (
         key, id, family, title, title_folded, visibility, cwd, source, source_id, parent_session_id, forked_from, metadata,
-        created_at, fingerprint, seal
+        created_at, fingerprint, seal, owner
     ) VALUES (
         nextval('clew_key'), :id::uuid, :family::bigint, :title::text, :title_folded::text, :visibility::text, :cwd::text,
         :source::text, :source_id::text, :parent_session_id::uuid, :forked_from::uuid, :metadata::bytea, :created_at::bigint,
-        :fingerprint::bytea, :seal::integer
+        :fingerprint::bytea, :seal::integer, :owner::text
     ) RETURNING key
 )
 INSERT INTO clew_tip (
-    session, id, status, active, next_seq, checkpoint_count, revision, updated_at, last_message_at, tip_seal, changed
-) SELECT added.key, :id::uuid, 'ACTIVE', NULL, 1, 0, 0, :created_at::bigint, NULL, 0, 0 FROM added
+    session, id, status, active, next_seq, checkpoint_count, revision, updated_at, last_message_at, tip_seal, changed, owner
+) SELECT added.key, :id::uuid, 'ACTIVE', NULL, 1, 0, 0, :created_at::bigint, NULL, 0, 0, :owner::text FROM added
 RETURNING session;
 
 -- name: begin_family
@@ -72,7 +72,7 @@ WHERE s.id = :id::uuid;
 -- name: session_by_id
 -- A session with its active checkpoint and the metadata of the session. One whose row in clew_tip is lost is damaged.
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
     s.id, c.seq, c.id,
     (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
@@ -90,11 +90,12 @@ LEFT JOIN LATERAL (
 WHERE s.id = :id::uuid;
 
 -- name: session_id_by_source
--- The session that another program knows by this name.
+-- The session that another program knows by this name, among those of an owner.
 SELECT id FROM clew_session
 WHERE hashtextextended(source, 0) = hashtextextended(:source::text, 0)
     AND hashtextextended(source_id, 0) = hashtextextended(:source_id::text, 0)
     AND hashtextextended(source_id, 1) = hashtextextended(:source_id::text, 1)
+    AND coalesce(owner, '') = coalesce(:owner::text, '')
     AND source = :source::text AND source_id = :source_id::text;
 
 -- name: session_exists
@@ -147,7 +148,71 @@ WITH page AS MATERIALIZED (
 )
 SELECT found.* FROM page CROSS JOIN LATERAL (
     SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-        substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
+        s.id, c.seq, c.id,
+        (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+        c.timeline, c.length, c.chain,
+        (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
+        c.label, c.created_at, c.updated_at, c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+    FROM clew_session AS s
+    LEFT JOIN clew_tip AS t ON t.session = s.key
+    LEFT JOIN LATERAL (
+        SELECT k.key, k.body FROM clew_content AS k WHERE k.family = s.family AND k.key = s.metadata OFFSET 0
+    ) AS sm ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM clew_checkpoint AS k WHERE k.family = s.family AND k.session = s.key AND k.seq = t.active OFFSET 0
+    ) AS c ON true
+    WHERE s.key = page.session
+    OFFSET 0
+) AS found
+ORDER BY page.updated_at DESC, page.id DESC;
+
+-- name: list_sessions_of_owner
+-- The same of the sessions of one owner, along clew_tip_owner. What is no longer theirs in both tables is not shown.
+WITH page AS MATERIALIZED (
+    SELECT t.session, t.updated_at, t.id
+    FROM (
+        (
+            SELECT session, updated_at, id FROM clew_tip
+            WHERE owner = :owner::text AND status = 'ACTIVE' AND :active::boolean
+                AND (updated_at, id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            ORDER BY updated_at DESC, id DESC
+            LIMIT nullif(:limit::bigint, :limit::bigint)
+        )
+        UNION ALL
+        (
+            SELECT session, updated_at, id FROM clew_tip
+            WHERE owner = :owner::text AND status = 'DELETED' AND :deleted::boolean
+                AND (updated_at, id) < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+            ORDER BY updated_at DESC, id DESC
+            LIMIT nullif(:limit::bigint, :limit::bigint)
+        )
+        ORDER BY 2 DESC, 3 DESC
+        LIMIT nullif(:limit::bigint, :limit::bigint)
+    ) AS t
+    CROSS JOIN LATERAL (
+        SELECT FROM clew_session AS s
+        WHERE s.key = t.session AND s.owner = :owner::text
+            AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:source::text IS NULL OR s.source = :source::text)
+            AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+            AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+            AND (:metadata::object IS NULL OR coalesce((
+                SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+                )
+                FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
+            ), s.metadata IS NOT NULL OR :metadata::object = '{}'))
+        OFFSET 0
+    ) AS fitting
+    ORDER BY t.updated_at DESC, t.id DESC
+    LIMIT :limit::bigint OFFSET :offset::bigint
+)
+SELECT found.* FROM page CROSS JOIN LATERAL (
+    SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+        substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
         t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
         s.id, c.seq, c.id,
         (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
@@ -188,10 +253,27 @@ WHERE (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :del
         FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
     ), s.metadata IS NOT NULL OR :metadata::object = '{}'));
 
+-- name: count_sessions_of_owner
+-- The same of the sessions of one owner.
+SELECT count(*) FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session
+WHERE t.owner = :owner::text AND s.owner = :owner::text
+    AND (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
+    AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+    AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+    AND (:source::text IS NULL OR s.source = :source::text)
+    AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+    AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+    AND (:metadata::object IS NULL OR coalesce((
+        SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+            SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+        )
+        FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
+    ), s.metadata IS NOT NULL OR :metadata::object = '{}'));
+
 -- name: session_row
 -- A session on its own.
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
 FROM clew_session AS s LEFT JOIN clew_tip AS t ON t.session = s.key
 LEFT JOIN LATERAL (
@@ -203,10 +285,11 @@ WHERE s.id = :id::uuid;
 -- New values of the fields that a user can change.
 WITH fields AS (
     UPDATE clew_session SET title = :title::text, title_folded = :title_folded::text, visibility = :visibility::text,
-        cwd = :cwd::text, metadata = :metadata::bytea, seal = :seal::integer
+        cwd = :cwd::text, metadata = :metadata::bytea, owner = :owner::text, seal = :seal::integer
     WHERE key = :session::bigint
 )
-UPDATE clew_tip SET status = :status::text WHERE session = :session::bigint AND status <> :status::text;
+UPDATE clew_tip SET status = :status::text, owner = :owner::text
+WHERE session = :session::bigint AND (status <> :status::text OR owner IS DISTINCT FROM :owner::text);
 
 -- name: insert_checkpoint
 -- A checkpoint at a point of a timeline.
@@ -544,7 +627,7 @@ SELECT wanted.id::uuid, found.*
 FROM json_array_elements_text(:ids::json) WITH ORDINALITY AS wanted (id, place)
 LEFT JOIN LATERAL (
     SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-        substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
         t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body
     FROM clew_session AS s
     LEFT JOIN clew_tip AS t ON t.session = s.key
@@ -953,7 +1036,7 @@ SELECT family, 0::bigint FROM known WHERE family IS NOT NULL;
 -- name: sessions_of_family
 -- The sessions of a family.
 SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
-    substring(sm.key FOR 16), s.created_at, s.fingerprint, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+    substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
     t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body, s.title_folded
 FROM clew_session AS s LEFT JOIN clew_tip AS t ON t.session = s.key LEFT JOIN clew_content AS sm ON sm.family = s.family AND sm.key = s.metadata
 WHERE s.family = :family::bigint
@@ -1043,6 +1126,11 @@ SELECT 'label', count(*) FROM (
     SELECT FROM clew_checkpoint AS c WHERE c.family = :family::bigint AND c.label IS NOT NULL
     GROUP BY c.session, c.label HAVING count(*) > 1
 ) AS twice;
+
+-- name: disowned_of_family
+-- The sessions of a family that are not listed as those of their owner.
+SELECT s.id FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key
+WHERE s.family = :family::bigint AND t.owner IS DISTINCT FROM s.owner;
 
 -- name: searched_of_family
 -- All of a family that filters look into and all metadata: its hash, itself, what filters see, and one who has it.
@@ -1151,3 +1239,28 @@ WHERE s.id = :id::uuid AND t.changed > :after::bigint
 UNION ALL
 SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p WHERE p.id = :id::uuid AND p.changed > :after::bigint
 ORDER BY 2;
+
+-- name: insert_key
+-- An API key that nobody has used yet.
+INSERT INTO clew_api_key (id, digest, name, role, created_at, last_used_at, revoked_at, seal)
+VALUES (
+    :id::uuid, :digest::bytea, :name::text, :role::text, :created_at::bigint, :last_used_at::bigint, :revoked_at::bigint,
+    :seal::integer
+);
+
+-- name: list_keys
+-- Every API key, oldest first.
+SELECT id, digest, name, role, created_at, last_used_at, revoked_at, seal FROM clew_api_key ORDER BY created_at, id;
+
+-- name: key_by_id
+-- An API key.
+SELECT id, digest, name, role, created_at, last_used_at, revoked_at, seal FROM clew_api_key WHERE id = :id::uuid;
+
+-- name: key_by_digest
+-- The API key whose token has this hash.
+SELECT id, digest, name, role, created_at, last_used_at, revoked_at, seal FROM clew_api_key WHERE digest = :digest::bytea;
+
+-- name: update_key
+-- What may change of an API key.
+UPDATE clew_api_key SET last_used_at = :last_used_at::bigint, revoked_at = :revoked_at::bigint, seal = :seal::integer
+WHERE id = :id::uuid;

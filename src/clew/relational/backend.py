@@ -11,6 +11,7 @@ from clew.backend import (
     CheckpointQuery,
     CheckpointSearch,
     Children,
+    NewApiKey,
     NewAttachments,
     NewCheckpoint,
     NewCopy,
@@ -21,6 +22,7 @@ from clew.backend import (
     SessionQuery,
 )
 from clew.model import (
+    ApiKey,
     Attachment,
     AttachmentInfo,
     Checkpoint,
@@ -30,7 +32,7 @@ from clew.model import (
     SessionSummary,
     State,
 )
-from clew.relational import attachments, checkpoints, sessions, trees
+from clew.relational import attachments, checkpoints, keys, sessions, trees
 from clew.relational import changes as changes_since
 from clew.relational.transaction import Transaction
 
@@ -75,9 +77,12 @@ class RelationalBackend(Backend):
     def get_session(self, session_id: UUID) -> Session:
         return self._read(lambda db: sessions.load_session(db, session_id))
 
-    def find_session(self, source: str, source_id: str) -> Session:
+    def get_session_summary(self, session_id: UUID) -> SessionSummary:
+        return self._read(lambda db: sessions.load_summary(db, session_id))
+
+    def find_session(self, source: str, source_id: str, owner: str | None = None) -> Session:
         def find(db: Transaction) -> Session:
-            return sessions.load_session(db, sessions.find_session_id(db, source, source_id))
+            return sessions.load_session(db, sessions.find_session_id(db, source, source_id, owner))
 
         return self._read(find)
 
@@ -111,6 +116,9 @@ class RelationalBackend(Backend):
 
     def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
         return self._read(lambda db: checkpoints.load_checkpoint(db, checkpoint_id), checkpoint_id)
+
+    def get_checkpoint_summary(self, checkpoint_id: UUID) -> CheckpointSummary:
+        return self._read(lambda db: trees.load_summary(db, checkpoint_id), checkpoint_id)
 
     def find_checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
         return self._read(lambda db: checkpoints.load_labelled(db, session_id, label))
@@ -170,3 +178,18 @@ class RelationalBackend(Backend):
 
     def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
         return self._read(lambda db: attachments.load_slice(db, checkpoint_id, name, start, stop), checkpoint_id)
+
+    def create_key(self, new: NewApiKey) -> ApiKey:
+        return self._write(lambda db: keys.create_key(db, new), written=lambda db: keys.load_if_there(db, new.id))
+
+    def list_keys(self) -> list[ApiKey]:
+        return self._read(keys.list_keys)
+
+    def find_key(self, digest: bytes) -> ApiKey | None:
+        return self._read(lambda db: keys.find_key(db, digest))
+
+    def use_key(self, key_id: UUID, now: int) -> ApiKey:
+        return self._write(lambda db: keys.use_key(db, key_id, now), repeatable=True)
+
+    def revoke_key(self, key_id: UUID, now: int) -> ApiKey:
+        return self._write(lambda db: keys.revoke_key(db, key_id, now), repeatable=True)

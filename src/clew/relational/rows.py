@@ -57,6 +57,7 @@ class SessionRow(NamedTuple):
     metadata_hash: bytes | None
     created_at: int
     fingerprint: bytes | None
+    owner: bytes | None
     # what every write to it changes: sealed by `tip_seal`, with the id and the family
     active: int | None
     next_seq: int
@@ -71,14 +72,14 @@ class SessionRow(NamedTuple):
     metadata_body: bytes | None
 
     def new_seal(self) -> int:
-        """The seal that the values have."""
-        return row_seal(self[1:14])
+        """The seal that the values have. The owner is in it where there is one: older rows have seals without."""
+        return row_seal(self[1:14] if self.owner is None else self[1:15])
 
     def is_sealed(self) -> bool:
         """Whether the row is as it was written, and its metadata there."""
         return (
             self.seal == self.new_seal()
-            and self.tip_seal == row_seal((self.id, self.family, *self[14:20]))
+            and self.tip_seal == row_seal((self.id, self.family, *self[15:21]))
             and (self.metadata is None) is (self.metadata_hash is None)
         )
 
@@ -150,6 +151,7 @@ def session_fields(row: SessionRow) -> dict[str, Any]:
             "revision": row.revision,
             "created_at": from_micros(row.created_at),
             "updated_at": from_micros(row.updated_at),
+            "owner": _optional_text(row.owner),
         }
     except _UNREADABLE as error:
         raise session_damaged(id, str(error)) from error
@@ -172,7 +174,7 @@ def session_summary(columns: Row) -> SessionSummary:
         message_count=_counted(active.length),
         checkpoint_count=_counted(row.checkpoint_count),
         active_checkpoint_id=optional_id(_whole_id(active.id)),
-        last_message_at=None if row.last_message_at is None else from_micros(_in_range(row.last_message_at)),
+        last_message_at=None if row.last_message_at is None else from_micros(in_range(row.last_message_at)),
         damage=damage,
     )
 
@@ -182,17 +184,18 @@ def _mended(row: SessionRow) -> SessionRow:
     return row._replace(
         id=shown_id(row.id).bytes,
         title=_readable(row.title) or b"",
-        visibility=_member(row.visibility, Visibility, b"PRIVATE"),
-        status=_member(row.status, SessionStatus, b"ACTIVE"),
+        visibility=member(row.visibility, Visibility, b"PRIVATE"),
+        status=member(row.status, SessionStatus, b"ACTIVE"),
         cwd=_readable(row.cwd),
         source=_readable(row.source),
         source_id=_readable(row.source_id),
         parent_session_id=_whole_id(row.parent_session_id),
         forked_from=_whole_id(row.forked_from),
         metadata=None,
-        created_at=_in_range(row.created_at),
+        created_at=in_range(row.created_at),
         revision=_counted(row.revision),
-        updated_at=_in_range(row.updated_at),
+        updated_at=in_range(row.updated_at),
+        owner=_readable(row.owner),
     )
 
 
@@ -231,8 +234,8 @@ def checkpoint_summary(row: CheckpointRow, metadata: bytes | None = None) -> Che
         label=None if row.label is None else row.label.decode(errors="replace"),
         message_count=_counted(row.length),
         chain=_hexadecimal(row.chain),
-        created_at=from_micros(_in_range(row.created_at)),
-        updated_at=from_micros(_in_range(row.created_at if row.updated_at is None else row.updated_at)),
+        created_at=from_micros(in_range(row.created_at)),
+        updated_at=from_micros(in_range(row.created_at if row.updated_at is None else row.updated_at)),
         metadata=value,
         damage=damage,
     )
@@ -264,7 +267,7 @@ def shown_id(stored: Any) -> UUID:
     return UUID(bytes=_whole_id(stored) or bytes(16))
 
 
-def _in_range(micros: Any) -> int:
+def in_range(micros: Any) -> int:
     return min(max(micros, _FIRST_MICROS), _LAST_MICROS) if isinstance(micros, int) else _FIRST_MICROS
 
 
@@ -280,7 +283,7 @@ def _optional_text(stored: bytes | None) -> str | None:
     return None if stored is None else stored.decode()
 
 
-def _member(stored: Any, known: Iterable[str], otherwise: bytes) -> bytes:
+def member(stored: Any, known: Iterable[str], otherwise: bytes) -> bytes:
     return stored if stored in [name.encode() for name in known] else otherwise
 
 

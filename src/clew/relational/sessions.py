@@ -22,7 +22,7 @@ from clew.backend import (
 from clew.cursors import decode_cursor, encode_cursor
 from clew.errors import NotFoundError
 from clew.ids import new_id
-from clew.model import KEEP, Page, Session, SessionStatus, SessionSummary
+from clew.model import KEEP, Keep, Page, Session, SessionStatus, SessionSummary
 from clew.relational import attachments, rows
 from clew.relational.checkpoints import (
     Deferred,
@@ -123,9 +123,10 @@ def copy_session(db: Transaction, session_id: UUID, new: NewCopy, deferred: Defe
     """See `Backend.copy_session`."""
     if _is_written(db, new.id, new.fingerprint):
         return load_session(db, new.id, deferred)
-    _check_source_free(db, new.source, new.source_id)
     origin = read_head(db, session_id)
-    head = _insert_alike(db, read_stored(db, session_id), new)
+    stored = read_stored(db, session_id)
+    _check_source_free(db, _utf8(new.source), _utf8(new.source_id), _owner_after(stored, new.owner))
+    head = _insert_alike(db, stored, new)
     ids = _copy_checkpoints(db, origin, head)
     attachments.copy_all(db, origin, head, ids)
     move_tip(db, head, msgspec.structs.replace(origin.tip, revision=0), new.now)
@@ -162,9 +163,18 @@ def read_stored(db: Transaction, session_id: UUID) -> SessionRow:
     return rows.checked_session(columns)
 
 
-def find_session_id(db: Transaction, source: str, source_id: str) -> UUID:
-    """The id of the session that another program knows by this name."""
-    row = db.fetch_one("session_id_by_source", {"source": source, "source_id": source_id})
+def load_summary(db: Transaction, session_id: UUID) -> SessionSummary:
+    """See `Backend.get_session_summary`."""
+    columns = db.fetch_one("session_by_id", {"id": session_id.bytes})
+    if columns is None:
+        raise session_not_found(session_id)
+    rows.checked_session(columns[: rows.SESSION_COLUMNS])
+    return rows.session_summary(columns)
+
+
+def find_session_id(db: Transaction, source: str, source_id: str, owner: str | None) -> UUID:
+    """The id of the session that another program knows by this name, among those of an owner."""
+    row = db.fetch_one("session_id_by_source", {"source": source, "source_id": source_id, "owner": owner})
     if row is None:
         raise source_not_found(source, source_id)
     return UUID(bytes=row[0])
@@ -183,7 +193,7 @@ def list_sessions(db: Transaction, query: SessionQuery) -> Page[SessionSummary]:
         "limit": min(query.limit + 1, MAX_ROWS),
         "offset": query.offset,
     }
-    found = db.fetch_all("list_sessions", parameters)
+    found = db.fetch_all("list_sessions" if query.owner is None else "list_sessions_of_owner", parameters)
     items = [rows.session_summary(row) for row in found[: query.limit]]
     more = bool(items) and len(found) > len(items)
     return Page(
@@ -206,7 +216,10 @@ def update_session(db: Transaction, session_id: UUID, changes: SessionChanges, d
         cwd=stored.cwd if changes.cwd is KEEP else _utf8(changes.cwd),
         metadata=None if metadata is None else metadata.key,
         metadata_hash=None if metadata is None else metadata.hash,
+        owner=_owner_after(stored, changes.owner),
     )
+    if wanted.owner != stored.owner:
+        _check_source_free(db, stored.source, stored.source_id, wanted.owner)
     moved = changes.updated_at is not None and changes.updated_at > stored.updated_at
     if wanted != stored:
         _update(db, wanted)
@@ -242,8 +255,9 @@ def _update(db: Transaction, row: SessionRow) -> None:
             "title_folded": folded_or_none(title),
             "visibility": row.visibility.decode(),
             "status": row.status.decode(),
-            "cwd": None if row.cwd is None else row.cwd.decode(),
+            "cwd": _text(row.cwd),
             "metadata": row.metadata,
+            "owner": _text(row.owner),
             "seal": row.new_seal(),
         },
     )
@@ -252,13 +266,14 @@ def _update(db: Transaction, row: SessionRow) -> None:
 def _existing(db: Transaction, new: NewSession, ensure: bool) -> UUID | None:
     """The session that the call asks for, where it exists; ConflictError where something of it is taken."""
     if ensure and new.source is not None and new.source_id is not None:
-        row = db.fetch_one("session_id_by_source", {"source": new.source, "source_id": new.source_id})
+        name = {"source": new.source, "source_id": new.source_id, "owner": new.owner}
+        row = db.fetch_one("session_id_by_source", name)
         if row is not None:
             return UUID(bytes=row[0])
     if _is_written(db, new.id, new.fingerprint):
         return new.id
     if not ensure:
-        _check_source_free(db, new.source, new.source_id)
+        _check_source_free(db, _utf8(new.source), _utf8(new.source_id), _utf8(new.owner))
     return None
 
 
@@ -273,11 +288,17 @@ def _is_written(db: Transaction, id: UUID, fingerprint: bytes | None) -> bool:
     return True
 
 
-def _check_source_free(db: Transaction, source: str | None, source_id: str | None) -> None:
+def _check_source_free(db: Transaction, source: bytes | None, source_id: bytes | None, owner: bytes | None) -> None:
     if source is None or source_id is None:
         return
-    if db.fetch_one("session_id_by_source", {"source": source, "source_id": source_id}):
-        raise source_taken(source, source_id)
+    name = {"source": source.decode(), "source_id": source_id.decode(), "owner": _text(owner)}
+    if db.fetch_one("session_id_by_source", name):
+        raise source_taken(source.decode(), source_id.decode())
+
+
+def _owner_after(stored: SessionRow, owner: str | Keep | None) -> bytes | None:
+    """Whose it is after a call that may say so."""
+    return stored.owner if owner is KEEP else _utf8(owner)
 
 
 def _begin_family(db: Transaction, new: NewSession) -> Head:
@@ -294,6 +315,7 @@ def _begin_family(db: Transaction, new: NewSession) -> Head:
         forked_from=rows.id_bytes(new.forked_from),
         created_at=created_at,
         fingerprint=new.fingerprint,
+        owner=_utf8(new.owner),
     )
     head = _insert(db, row)
     metadata = None
@@ -328,6 +350,7 @@ def _insert_alike(
         metadata_hash=stored.metadata_hash,
         created_at=created_at,
         fingerprint=new.fingerprint,
+        owner=_owner_after(stored, new.owner),
     )
     return _insert(db, row._replace(seal=row.new_seal()))
 
@@ -342,7 +365,7 @@ def _unsealed(*, id: bytes, title: bytes, visibility: bytes, created_at: int, **
 
 def _insert(db: Transaction, row: SessionRow) -> Head:
     title = row.title.decode()
-    texts = {name: _text(getattr(row, name)) for name in ("visibility", "cwd", "source", "source_id")}
+    texts = {name: _text(getattr(row, name)) for name in ("visibility", "cwd", "source", "source_id", "owner")}
     key = db.insert_session({**row._asdict(), **texts, "title": title, "title_folded": folded_or_none(title)})
     tip = Tip(None, row.next_seq, row.checkpoint_count, row.revision, row.updated_at, None)
     return Head(UUID(bytes=row.id), Owner(key, row.family), tip)
@@ -374,6 +397,7 @@ def _filters(query: SessionQuery) -> dict[str, Any]:
         "parent_session_id": rows.id_bytes(query.parent_session_id),
         "search": fold(query.search) if query.search else None,
         "metadata": None if query.metadata is None else query.metadata.decode(),
+        "owner": query.owner,
     }
 
 
@@ -381,7 +405,7 @@ def _total(db: Transaction, query: SessionQuery, filters: dict[str, Any]) -> int
     if all(filters[name] is None for name in filters if name not in ("active", "deleted")):
         counted = "count_sessions_kept"
     elif query.count:
-        counted = "count_sessions_filtered"
+        counted = "count_sessions_filtered" if query.owner is None else "count_sessions_of_owner"
     else:
         return None
     ((total,),) = db.fetch_all(counted, filters)

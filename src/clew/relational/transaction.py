@@ -103,4 +103,4 @@ class Transaction(ABC):
 
     @abstractmethod
     def lock_id(self, id: UUID) -> None:
-        """Keep others from giving away this id of a checkpoint, which a caller chose."""
+        """Keep others from giving away this id of a checkpoint, which a caller chose, or from changing this API key."""

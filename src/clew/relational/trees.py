@@ -38,6 +38,11 @@ _PAGES = {
 # -- lists
 
 
+def load_summary(db: Transaction, checkpoint_id: UUID) -> CheckpointSummary:
+    """See `Backend.get_checkpoint_summary`."""
+    return rows.checkpoint_summary(CheckpointRow(*read_row(db, checkpoint_id)).check())
+
+
 def list_checkpoints(db: Transaction, query: CheckpointQuery) -> Page[CheckpointSummary]:
     """See `Backend.list_checkpoints`."""
     sessions = _sessions(db, query.session_ids)

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from clew.backend import Report
 from clew.errors import CorruptStateError
+from clew.relational import keys
 from clew.relational.family_check import FamilyCheck
 from clew.relational.transaction import Transaction
 from clew.reports import Finding, Progress
@@ -67,7 +68,7 @@ def verify(
 
 
 def _of_store(read: Read, checks: Sequence[Check]) -> Iterator[Finding]:
-    for check in (*checks, lambda: read(_counters), lambda: read(_change_numbers)):
+    for check in (*checks, lambda: read(_counters), lambda: read(_change_numbers), lambda: read(keys.findings)):
         found = _or_finding(check)
         yield from [found] if isinstance(found, Finding) else found
 

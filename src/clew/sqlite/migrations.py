@@ -28,6 +28,10 @@ _DISCARDED = {
         "attachments",
         "SELECT (SELECT count(*) FROM attachment) + (SELECT count(*) FROM waiting_attachment)",
     ),
+    5: (
+        "owners of sessions and API keys",
+        "SELECT (SELECT count(*) FROM session WHERE owner IS NOT NULL) + (SELECT count(*) FROM api_key)",
+    ),
 }
 """What undoing a migration would lose, and how many of it there are."""
 

@@ -6,10 +6,11 @@
 -- A session without an active checkpoint yet. One that begins a family does not know its number: see begin_family.
 INSERT INTO session (
     id, family, title, title_folded, visibility, status, cwd, source, source_id, parent_session_id, forked_from,
-    metadata, revision, created_at, updated_at, last_message_at, active, next_seq, checkpoint_count, fingerprint, seal
+    metadata, revision, created_at, updated_at, last_message_at, active, next_seq, checkpoint_count, fingerprint, seal,
+    owner
 ) VALUES (
     :id, :family, :title, :title_folded, :visibility, 'ACTIVE', :cwd, :source, :source_id, :parent_session_id,
-    :forked_from, :metadata, 0, :created_at, :created_at, NULL, NULL, 1, 0, :fingerprint, :seal
+    :forked_from, :metadata, 0, :created_at, :created_at, NULL, NULL, 1, 0, :fingerprint, :seal, :owner
 );
 
 -- name: begin_family
@@ -33,7 +34,7 @@ WHERE s.id = :id;
 -- A session with its active checkpoint and the metadata of the session.
 SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
     CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
-    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
     s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
@@ -45,8 +46,8 @@ LEFT JOIN content AS m ON m.key = c.metadata
 WHERE s.id = :id;
 
 -- name: session_id_by_source
--- The session that another program knows by this name.
-SELECT id FROM session WHERE source = :source AND source_id = :source_id;
+-- The session that another program knows by this name, among those of an owner.
+SELECT id FROM session WHERE source = :source AND source_id = :source_id AND coalesce(owner, '') = coalesce(:owner, '');
 
 -- name: session_exists
 -- Whether a session has this id.
@@ -79,7 +80,46 @@ WITH page AS MATERIALIZED (
 )
 SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
     CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
-    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
+    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
+FROM page
+JOIN session AS s ON s.key = page.key
+LEFT JOIN content AS sm ON sm.key = s.metadata
+LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+ORDER BY page.updated_at DESC, page.id DESC;
+
+-- name: list_sessions_of_owner
+-- The same of the sessions of one owner, along session_owner.
+WITH page AS MATERIALIZED (
+    SELECT s.key, s.updated_at, s.id FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
+    WHERE s.owner = :owner AND s.status = 'ACTIVE' AND :active
+        AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
+        AND (:visibility IS NULL OR s.visibility = :visibility)
+        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:source IS NULL OR s.source = :source)
+        AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
+        AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
+    UNION ALL
+    SELECT s.key, s.updated_at, s.id FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
+    WHERE s.owner = :owner AND s.status = 'DELETED' AND :deleted
+        AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
+        AND (:visibility IS NULL OR s.visibility = :visibility)
+        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:source IS NULL OR s.source = :source)
+        AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
+        AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
+    ORDER BY 2 DESC, 3 DESC
+    LIMIT :limit OFFSET :offset
+)
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
     s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
     c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
@@ -106,11 +146,22 @@ WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
     AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)));
 
+-- name: count_sessions_of_owner
+-- The same of the sessions of one owner.
+SELECT count(*) FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
+WHERE s.owner = :owner AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
+    AND (:visibility IS NULL OR s.visibility = :visibility)
+    AND (:cwd IS NULL OR s.cwd = :cwd)
+    AND (:source IS NULL OR s.source = :source)
+    AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
+    AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
+    AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)));
+
 -- name: session_row
 -- A session on its own.
 SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
     CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
-    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB)
 FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
 WHERE s.id = :id;
@@ -118,7 +169,7 @@ WHERE s.id = :id;
 -- name: update_session
 -- New values of the fields that a user can change.
 UPDATE session SET title = :title, title_folded = :title_folded, visibility = :visibility, status = :status, cwd = :cwd,
-    metadata = :metadata, seal = :seal
+    metadata = :metadata, owner = :owner, seal = :seal
 WHERE key = :session;
 
 -- name: insert_checkpoint
@@ -311,7 +362,7 @@ ORDER BY c.seq DESC;
 -- Sessions (hexadecimal ids) in the order in which they are asked for.
 SELECT unhex(wanted.value), s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
     CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
-    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB)
 FROM json_each(:ids) AS wanted
 LEFT JOIN session AS s ON s.id = unhex(wanted.value)
@@ -584,7 +635,7 @@ SELECT DISTINCT family, 0 FROM content;
 -- The sessions of a family.
 SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
     CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
-    s.created_at, s.fingerprint, s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
     s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB), CAST(s.title_folded AS BLOB)
 FROM session AS s LEFT JOIN content AS sm ON sm.key = s.metadata
 WHERE s.family = :family
@@ -674,3 +725,24 @@ WHERE s.id = :id AND s.changed > :after
 UNION ALL
 SELECT :id, p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name = 'purged ' || hex(:id) AND p.value > :after
 ORDER BY 2;
+
+-- name: insert_key
+-- An API key that nobody has used yet.
+INSERT INTO api_key (id, digest, name, role, created_at, last_used_at, revoked_at, seal)
+VALUES (:id, :digest, :name, :role, :created_at, :last_used_at, :revoked_at, :seal);
+
+-- name: list_keys
+-- Every API key, oldest first.
+SELECT id, digest, CAST(name AS BLOB), CAST(role AS BLOB), created_at, last_used_at, revoked_at, seal FROM api_key ORDER BY created_at, id;
+
+-- name: key_by_id
+-- An API key.
+SELECT id, digest, CAST(name AS BLOB), CAST(role AS BLOB), created_at, last_used_at, revoked_at, seal FROM api_key WHERE id = :id;
+
+-- name: key_by_digest
+-- The API key whose token has this hash.
+SELECT id, digest, CAST(name AS BLOB), CAST(role AS BLOB), created_at, last_used_at, revoked_at, seal FROM api_key WHERE digest = :digest;
+
+-- name: update_key
+-- What may change of an API key.
+UPDATE api_key SET last_used_at = :last_used_at, revoked_at = :revoked_at, seal = :seal WHERE id = :id;

@@ -12,7 +12,7 @@ from clew import limits
 from clew.backend import Durability
 from clew.opening import open_url
 from clew.store.base import Id
-from clew.store.watching import WatchMethods
+from clew.store.keys import KeyMethods
 
 if TYPE_CHECKING:
     from clew.aio import AsyncStore
@@ -43,7 +43,7 @@ def open(
     return Store(open_url(url, durability=durability, busy_timeout=busy_timeout, read_only=read_only))
 
 
-class Store(WatchMethods):
+class Store(KeyMethods):
     """Sessions and their checkpoints. Made by `clew.open`; safe to use from many threads at once.
 
     Every method raises a `clew.StorageError` for whatever fails; a session or checkpoint that does not exist is

@@ -9,6 +9,7 @@ from clew import limits
 from clew.backend import Backend
 from clew.model import ACTIVE, KEEP, BackendInfo, Label
 from clew.prefix_cache import PrefixCache
+from clew.store.uses import KeyUses
 from clew.times import now_micros
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class StoreBase:
         self._backend = backend
         self._clock = clock
         self._written = PrefixCache(limits.PREFIX_CACHE_BYTES)
+        self._uses = KeyUses(limits.KEY_USE_SECONDS)
         self._aio: AsyncStore | None = None
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ from clew.errors import NotFoundError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, fingerprint
 from clew.ids import new_id, to_id
 from clew.messages import decode_messages, encode_messages, encode_metadata, message_list
-from clew.model import ACTIVE, KEEP, SAME, Active, Checkpoint, Diff, Label, Message, Same
+from clew.model import ACTIVE, KEEP, SAME, Active, Checkpoint, CheckpointSummary, Diff, Label, Message, Same
 from clew.prefix_cache import Conversation, pack_messages, shared_prefix
 from clew.store.base import Id, spelled
 from clew.store.sessions import SessionMethods
@@ -99,6 +99,10 @@ class CheckpointMethods(SessionMethods):
     def get_checkpoint(self, id: Id) -> Checkpoint:
         """The checkpoint with its state. CorruptStateError, naming it, where the stored bytes are damaged."""
         return self._backend.get_checkpoint(to_id(id, "id"))
+
+    def get_checkpoint_summary(self, id: Id) -> CheckpointSummary:
+        """The checkpoint without its state. CorruptStateError where what it says cannot be trusted."""
+        return self._backend.get_checkpoint_summary(to_id(id, "id"))
 
     def get_active_checkpoint(self, session_id: Id) -> Checkpoint:
         """The checkpoint that the session resumes from."""

@@ -44,6 +44,7 @@ class SessionMethods(StoreBase):
         source_id: str | None = None,
         parent_session_id: Id | None = None,
         session_metadata: Mapping[str, Any] | None = None,
+        owner: str | None = None,
         id: Id | None = None,
         checkpoint_id: Id | None = None,
         created_at: datetime | None = None,
@@ -51,13 +52,14 @@ class SessionMethods(StoreBase):
         """Create a session and its root checkpoint, which becomes the active one.
 
         `messages` and `metadata` (any JSON value) are the root's state; `session_metadata` is a JSON object of the
-        session's own. (`source`, `source_id`) is the name another program knows it by, unique in the store.
-        `id` makes the call safe to repeat: the same call again returns what is stored. `checkpoint_id` (the root's) and
+        session's own. (`source`, `source_id`) is the name another program knows it by, unique among those of its
+        `owner`: whose session it is, None where that is nobody's business, as in a store that one person uses. `id`
+        makes the call safe to repeat: the same call again returns what is stored. `checkpoint_id` (the root's) and
         `created_at` are for importers. ConflictError where the id or the source name is taken.
         """
         return self._create_session(
             False, title, messages, metadata, visibility, cwd, source, source_id, parent_session_id, session_metadata,
-            id, checkpoint_id, created_at,
+            owner, id, checkpoint_id, created_at,
         )  # fmt: skip
 
     def ensure_session(
@@ -72,6 +74,7 @@ class SessionMethods(StoreBase):
         cwd: str | os.PathLike[str] | None = None,
         parent_session_id: Id | None = None,
         session_metadata: Mapping[str, Any] | None = None,
+        owner: str | None = None,
         id: Id | None = None,
         checkpoint_id: Id | None = None,
         created_at: datetime | None = None,
@@ -79,20 +82,30 @@ class SessionMethods(StoreBase):
         """The session that another program knows by this name, created as by `create_session` where there is none.
 
         Found or made in one transaction: of two callers one makes it and both get it. A session that is found stays as
-        it is, whatever the other arguments say.
+        it is, whatever the other arguments say; those of another `owner` are others, whatever their names.
         """
         return self._create_session(
             True, title, messages, metadata, visibility, cwd, source, source_id, parent_session_id, session_metadata,
-            id, checkpoint_id, created_at,
+            owner, id, checkpoint_id, created_at,
         )  # fmt: skip
 
     def get_session(self, id: Id) -> Session:
         """The session with its active checkpoint; a deleted one too."""
         return self._backend.get_session(to_id(id, "id"))
 
-    def find_session(self, source: str, source_id: str) -> Session:
-        """The session that another program knows by this name, with its active checkpoint."""
-        return self._backend.find_session(*checks.source_name(source, source_id))
+    def get_session_summary(self, id: Id) -> SessionSummary:
+        """The session as lists show it, without its state; a deleted one too.
+
+        CorruptStateError where its row cannot be trusted; its `damage` says what else of it cannot be read.
+        """
+        return self._backend.get_session_summary(to_id(id, "id"))
+
+    def find_session(self, source: str, source_id: str, *, owner: str | None = None) -> Session:
+        """The session that another program knows by this name, with its active checkpoint.
+
+        Only among those of `owner`, or, where that is None, among those of nobody.
+        """
+        return self._backend.find_session(*checks.source_name(source, source_id), checks.optional_owner(owner))
 
     def list_sessions(
         self,
@@ -107,6 +120,7 @@ class SessionMethods(StoreBase):
         source: str | None = None,
         parent_session_id: Id | None = None,
         metadata: Mapping[str, Any] | None = None,
+        owner: str | None = None,
         count: bool = False,
     ) -> Page[SessionSummary]:
         """Sessions, newest `updated_at` first, ties by descending id. A filter that is None lets everything through.
@@ -129,6 +143,7 @@ class SessionMethods(StoreBase):
                 source=checks.optional_source(source),
                 parent_session_id=to_optional_id(parent_session_id, "parent_session_id"),
                 metadata=checks.optional_filter(metadata),
+                owner=checks.optional_owner(owner),
                 count=bool(count),
             )
         )
@@ -142,13 +157,15 @@ class SessionMethods(StoreBase):
         status: SessionStatus | str | Keep = KEEP,
         cwd: str | os.PathLike[str] | Keep | None = KEEP,
         metadata: Mapping[str, Any] | Keep | None = KEEP,
+        owner: str | Keep | None = KEEP,
         if_revision: int | None = None,
         updated_at: datetime | None = None,
     ) -> Session:
         """Change what is given, all of it or nothing; KEEP leaves a field as it is.
 
-        With `if_revision` only while that is the session's revision, else ConflictError. `updated_at` is for importers:
-        kept as given, though it never moves the session back in the list. What changes nothing adds no revision.
+        With `if_revision` only while that is the session's revision, else ConflictError; so is a new `owner` who has
+        another session of the same (`source`, `source_id`). `updated_at` is for importers: kept as given, though it
+        never moves the session back in the list. What changes nothing adds no revision.
         """
         changes = SessionChanges(
             title=KEEP if title is KEEP else checks.title(title),
@@ -156,6 +173,7 @@ class SessionMethods(StoreBase):
             status=KEEP if status is KEEP else checks.status(status),
             cwd=KEEP if cwd is KEEP else checks.optional_cwd(cwd),
             metadata=KEEP if metadata is KEEP else checks.session_metadata(metadata, "metadata"),
+            owner=checks.kept_or_owner(owner),
             if_revision=checks.optional_revision(if_revision),
             updated_at=None if updated_at is None else to_micros(updated_at, "updated_at"),
             now=self._clock(),
@@ -188,13 +206,14 @@ class SessionMethods(StoreBase):
         *,
         checkpoint_id: Id | Label | Active = ACTIVE,
         title: str | None = None,
+        owner: str | Keep | None = KEEP,
         id: Id | None = None,
     ) -> Session:
         """A new session that begins with the state of a checkpoint of another one. Nothing is copied.
 
-        It takes over the title (unless one is given), visibility, cwd and metadata, and its root has the attachments of
-        the checkpoint; `parent_session_id` and `forked_from` say where it comes from. `id` makes the call safe to
-        repeat: the same call again returns what is stored.
+        It takes over title and owner (unless one is given), visibility, cwd and metadata, and its root has the
+        attachments of the checkpoint; `parent_session_id` and `forked_from` say where it comes from. `id` makes the
+        call safe to repeat: the same call again returns what is stored.
         """
         origin = to_id(session_id, "session_id")
         new = NewFork(
@@ -202,10 +221,11 @@ class SessionMethods(StoreBase):
             checkpoint_id=new_id(),
             source_checkpoint=checks.place(checkpoint_id),
             title=None if title is None else checks.title(title),
+            owner=checks.kept_or_owner(owner),
             now=self._clock(),
         )
         if id is not None:
-            call = fingerprint("fork_session", origin, spelled(new.source_checkpoint), new.title)
+            call = fingerprint("fork_session", origin, spelled(new.source_checkpoint), new.title, *_given(new.owner))
             new = msgspec.structs.replace(new, fingerprint=call)
         return self._backend.fork_session(origin, new)
 
@@ -216,11 +236,12 @@ class SessionMethods(StoreBase):
         source: str | None = None,
         source_id: str | None = None,
         title: str | None = None,
+        owner: str | Keep | None = KEEP,
         id: Id | None = None,
     ) -> Session:
         """A new session with the whole tree of another one: every checkpoint, label and attachment. Content is shared.
 
-        Ids are new; times, metadata and which checkpoint is active are kept, and the title unless one is given.
+        Ids are new; times, metadata and which checkpoint is active are kept, and title and owner unless one is given.
         (`source`, `source_id`) is the name of the copy in another program; ConflictError where it is taken. `id` makes
         the call safe to repeat: the same call again returns what is stored.
         """
@@ -232,10 +253,11 @@ class SessionMethods(StoreBase):
             title=None if title is None else checks.title(title),
             source=source,
             source_id=source_id,
+            owner=checks.kept_or_owner(owner),
             now=self._clock(),
         )
         if id is not None:
-            call = fingerprint("copy_session", origin, new.title, source, source_id)
+            call = fingerprint("copy_session", origin, new.title, source, source_id, *_given(new.owner))
             new = msgspec.structs.replace(new, fingerprint=call)
         return self._backend.copy_session(origin, new)
 
@@ -251,6 +273,7 @@ class SessionMethods(StoreBase):
         source_id: str | None,
         parent_session_id: Id | None,
         session_metadata: Mapping[str, Any] | None,
+        owner: str | None,
         id: Id | None,
         checkpoint_id: Id | None,
         created_at: datetime | None,
@@ -269,6 +292,7 @@ class SessionMethods(StoreBase):
             source=source,
             source_id=source_id,
             parent_session_id=to_optional_id(parent_session_id, "parent_session_id"),
+            owner=checks.optional_owner(owner),
             created_at=None if created_at is None else to_micros(created_at),
             now=self._clock(),
             fingerprint=None,
@@ -285,4 +309,10 @@ def _session_fingerprint(new: NewSession) -> bytes:
     return fingerprint(
         "create_session", new.title, extend_chain(EMPTY_CHAIN, new.bodies), new.metadata, new.session_metadata,
         new.visibility, new.cwd, new.source, new.source_id, new.parent_session_id,
+        *_given(KEEP if new.owner is None else new.owner),
     )  # fmt: skip
+
+
+def _given(owner: str | Keep | None) -> tuple[str | None, ...]:
+    """An owner for a fingerprint: of calls without one it is what it was before there were owners."""
+    return () if owner is KEEP else (owner,)

@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
     "clew.testing.damage",
     "clew.testing.erasure",
     "clew.testing.faults",
+    "clew.testing.key_steps",
     "clew.testing.steps",
 )
 

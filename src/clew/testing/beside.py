@@ -18,6 +18,7 @@ from clew.testing.model import Model, Refused, Row
 
 SESSION_FIELDS = (
     "title", "visibility", "status", "cwd", "source", "source_id", "parent_session_id", "forked_from", "revision",
+    "owner",
 )  # fmt: skip
 
 LABELS = ["x", "y", "z"]
@@ -139,6 +140,7 @@ class SideBySide(RuleBasedStateMachine):
 
     def _compare_session(self, item: SessionSummary, row: Row) -> None:
         session = self.store.get_session(row["id"])
+        assert self.store.get_session_summary(row["id"]) == item
         for name in SESSION_FIELDS:
             assert getattr(session, name) == getattr(item, name) == row[name], name
         assert repr(session.metadata) == repr(item.metadata) == repr(row["metadata"])

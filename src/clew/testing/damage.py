@@ -12,14 +12,14 @@ from uuid import UUID
 import pytest
 
 from clew import limits
-from clew.errors import CorruptStateError
+from clew.errors import CorruptStateError, UnauthorizedError
 from clew.model import Checkpoint, CheckpointSummary, Session
 from clew.reports import Finding
 from clew.store import Store
 from clew.testing.clock import SECOND, moment
 from clew.testing.contract.base import Contract, OpenBackup, active, attached, by_ids, ids, said, titles, users
 from clew.testing.erasure import ErasureContract
-from clew.testing.tamper import BODIES, CHECKPOINT_FIELDS, LONG, SESSION_FIELDS, Tamper
+from clew.testing.tamper import BODIES, CHECKPOINT_FIELDS, KEY_FIELDS, LONG, SESSION_FIELDS, Tamper
 
 Read = Callable[[Store, Checkpoint], Any]
 
@@ -57,7 +57,9 @@ class DamageContract(ErasureContract):
     @pytest.fixture
     def damaged(self, store: Store) -> Session:
         """A session ab, abc, in which abc is active and has a label and attachments; something waits for a label."""
-        named = store.create_session("named", messages=users("ab"), source="tool", source_id="1", cwd="/repo")
+        named = store.create_session(
+            "named", messages=users("ab"), source="tool", source_id="1", cwd="/repo", owner="Ada"
+        )
         store.append(named.id, users("c"), label="point", attachments={"f": b"file", "g": b"other", "long": LONG})
         store.attach(named.id, {"f": b"waits"}, label="later")
         return store.get_session(named.id)
@@ -220,9 +222,10 @@ class DamageContract(ErasureContract):
     def test_a_changed_field_of_a_session_is_an_error_and_shown_as_damage_in_lists(
         self, store: Store, tamper: Tamper, damaged: Session, other: Session, field: str
     ) -> None:
-        tamper.change_session(damaged.id, field, SESSION_FIELDS[field](damaged))
+        tamper.change_session(damaged.id, field.removeprefix("no "), SESSION_FIELDS[field](damaged))
         for read in (
             lambda: store.get_session(damaged.id),
+            lambda: store.get_session_summary(damaged.id),
             lambda: store.get_active_checkpoint(damaged.id),
         ):
             with pytest.raises(CorruptStateError, match=str(damaged.id)):
@@ -247,11 +250,13 @@ class DamageContract(ErasureContract):
         reads: list[Callable[[], Any]] = [
             lambda: store.get_checkpoint(step.id), lambda: store.get_active_checkpoint(damaged.id),
             lambda: store.get_session(damaged.id), lambda: store.diff(step.id, root),
+            lambda: store.get_checkpoint_summary(step.id),
         ]  # fmt: skip
         for read in reads:
             with pytest.raises(CorruptStateError) as caught:
                 read()
             assert caught.value.checkpoint_id == step.id
+        assert store.get_session_summary(damaged.id).damage is not None
         page = store.list_checkpoints([damaged.id, other.id])
         assert {item.id for item in page if item.damage is not None} == {step.id}
         assert len(page) == 4
@@ -303,6 +308,32 @@ class DamageContract(ErasureContract):
         assert [item.damage is None for item in page] == [True, True, False]
         assert [item.metadata for item in page][:2] == [{"k": 1}, {"k": 1}]
         assert {item.id for item in store.find_checkpoints(metadata=None) if item.damage is not None} == {tip.id}
+
+    # -- API keys
+
+    @pytest.mark.parametrize("field", KEY_FIELDS)
+    def test_a_changed_field_of_a_key_lets_nobody_in_and_hides_no_other(
+        self, store: Store, tamper: Tamper, other: Session, field: str
+    ) -> None:
+        made, whole = store.create_key("Ada", "read"), store.create_key("Ada", "read")
+        if field == "revoked_at":
+            store.revoke_key(made.key.id)
+        used = store.authenticate(whole.token)
+        tamper.change_key(made.key.id, field, KEY_FIELDS[field](made.key))
+        with pytest.raises(CorruptStateError, match=str(made.key.id)):
+            store.authenticate(made.token)
+        shown = {key.id: key.damage for key in store.list_keys()}
+        assert shown.pop(made.key.id) is not None
+        assert set(shown.values()) == {None}
+        assert store.authenticate(whole.token) == used
+        (found,) = store.verify()
+        assert found.kind == "key"
+        assert str(made.key.id) in found.message
+        assert store.get_session(other.id) == other
+        store.revoke_key(made.key.id)
+        assert list(store.verify()) == []
+        with pytest.raises(UnauthorizedError):
+            store.authenticate(made.token)
 
     # -- verify
 

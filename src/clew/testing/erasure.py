@@ -22,7 +22,7 @@ class ErasureContract(Contract):
         store.create_session(kept, messages=[user(kept)], metadata=[kept], session_metadata={kept: 1}, cwd=kept)
         session = store.create_session(
             f"{secret}1", messages=[user(f"{secret}2")], metadata={f"{secret}3": 1}, cwd=f"{secret}4",
-            source=f"{secret}5", source_id=f"{secret}6", session_metadata={f"{secret}7": 1},
+            source=f"{secret}5", source_id=f"{secret}6", session_metadata={f"{secret}7": 1}, owner=f"{secret}20",
         )  # fmt: skip
         store.append(session.id, [user(f"{secret}8" * 2_000)], label=f"{secret}9", metadata=f"{secret}10")
         long = f"{secret}13".encode() * 40_000
@@ -34,7 +34,7 @@ class ErasureContract(Contract):
         store.set_label(active(session).id, f"{secret}19")
         store.set_label(active(session).id, None)
         store.create_checkpoint(session.id, [{f"{secret}11": []}])
-        store.update_session(session.id, title="short", cwd=None, metadata={"": f"{secret}12"})
+        store.update_session(session.id, title="short", cwd=None, metadata={"": f"{secret}12"}, owner=f"{secret}21")
         assert tamper.holds(f"{secret}2".encode())
         store.purge_session(session.id)
         assert not tamper.holds(secret.encode())
@@ -90,6 +90,12 @@ class ErasureContract(Contract):
         store.append(session.id, [], attachments={"f": b"needle"}, label="needle")
         store.apply_prune(store.plan_prune(keep_last=0))
         assert not tamper.holds(b"needle")
+
+    def test_no_byte_of_a_token_is_kept(self, store: Store, tamper: Tamper) -> None:
+        made = store.create_key("Needle-of-a-key", "read")
+        store.authenticate(made.token)
+        assert tamper.holds(b"Needle-of-a-key")
+        assert not tamper.holds(made.token.removeprefix("clew_").encode())
 
     def test_deleting_a_session_keeps_its_bytes(self, store: Store, tamper: Tamper) -> None:
         session = store.create_session("", messages=[user("needle")])

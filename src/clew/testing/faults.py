@@ -38,7 +38,7 @@ WRITES: dict[str, Write] = {
     "new root": lambda store, session: store.create_checkpoint(session.id, users("zab")),
     "fork": lambda store, session: store.fork_session(session.id),
     "update": lambda store, session: store.update_session(
-        session.id, title="changed", visibility="PUBLIC", cwd="/x", metadata={"s": 2}
+        session.id, title="changed", visibility="PUBLIC", cwd="/x", metadata={"s": 2}, owner="Ada"
     ),
     "delete": lambda store, session: store.delete_session(session.id),
     "rewind": lambda store, session: store.set_active_checkpoint(session.id, _root(store, session)),

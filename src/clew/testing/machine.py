@@ -15,6 +15,7 @@ from clew.store import Store
 from clew.testing import model as expected
 from clew.testing.beside import LABELS, Dice, copied, ids_in, ids_of, optional_moment
 from clew.testing.clock import SECOND
+from clew.testing.key_steps import KeySteps
 from clew.testing.model import Row
 from clew.testing.profiles import LONG, examples
 from clew.testing.steps import TreeSteps, place_of, seeds, sent, some_items
@@ -29,9 +30,21 @@ POOL: list[dict[str, Any]] = [
 """Few messages, so that conversations share beginnings, endings and content."""
 
 TITLES = ["", "Élan", "élan vital", "100% x_y", "straße"]
+OWNERS = [None, None, "Ada", "bob"]
 SEARCHES = ["É", "%", "_", "STRASSE", "l", "zzz"]
 METADATA: list[Any] = [None, {"k": 1}, {"k": True}, {"k": 1, "l": [None]}, {}]
 ANY_METADATA: list[Any] = [*METADATA, 0, "", [], False]
+
+
+def some_owner(dice: Dice) -> str | None:
+    """An owner for a session that is made from another."""
+    owner: str | None = dice.one(expected.KEEP, expected.KEEP, *OWNERS)
+    return owner
+
+
+def owner_of(owner: str | None) -> Any:
+    """The same as a caller spells it."""
+    return KEEP if owner == expected.KEEP else owner
 
 
 def some(dice: Dice, most: int = 3) -> list[dict[str, Any]]:
@@ -39,7 +52,7 @@ def some(dice: Dice, most: int = 3) -> list[dict[str, Any]]:
     return [dice.choice(POOL) for _ in range(dice.randrange(most + 1))]
 
 
-class StoreMachine(TreeSteps):
+class StoreMachine(TreeSteps, KeySteps):
     """Subclasses say how a store is opened; `machine_test` makes a test of one."""
 
     @initialize(seed=seeds)
@@ -61,7 +74,7 @@ class StoreMachine(TreeSteps):
             "title": dice.choice(TITLES), "messages": some(dice), "metadata": dice.choice(ANY_METADATA),
             "session_metadata": dice.choice(METADATA), "visibility": dice.one("PRIVATE", "PUBLIC"),
             "cwd": dice.one(None, "/r"), "source": source, "source_id": source_id, "created_at": self.some_time(dice),
-            "parent_session_id": self.a_session(dice) if dice.percent(40) else None,
+            "parent_session_id": self.a_session(dice) if dice.percent(40) else None, "owner": dice.choice(OWNERS),
         }  # fmt: skip
 
     def some_time(self, dice: Dice) -> int | None:
@@ -97,28 +110,30 @@ class StoreMachine(TreeSteps):
         dice = Dice(seed)
         id = self.a_session(dice)
         point = self.a_place(dice, id)
-        title = dice.one(None, *TITLES)
+        title, owner = dice.one(None, *TITLES), some_owner(dice)
         self.both(
-            f"fork {id} at {point}",
-            lambda store: store.fork_session(id, checkpoint_id=place_of(point), title=title),
-            lambda result: self.model.fork_session(id, point, title, self.clock.now, ids_of(result)),
+            f"fork {id} at {point} for {owner}",
+            lambda store: store.fork_session(id, checkpoint_id=place_of(point), title=title, owner=owner_of(owner)),
+            lambda result: self.model.fork_session(id, point, title, owner, self.clock.now, ids_of(result)),
         )
 
     @precondition(lambda self: len(self.model.sessions) < MAX_SESSIONS)
     @rule(seed=seeds)
     def copy_session(self, seed: int) -> None:
         dice = Dice(seed)
-        id, title = self.a_session(dice), dice.one(None, *TITLES)
+        id, title, owner = self.a_session(dice), dice.one(None, *TITLES), some_owner(dice)
         name: tuple[Any, Any] = dice.one((None, None), (None, None), ("tool", "1"), ("copy", "1"))
 
         def reflect(result: Session | None) -> None:
             made = (UUID(int=0), []) if result is None else (result.id, ids_in(self._listed(result.id)))
-            self.model.copy_session(id, title, name, self.clock.now, made)
+            self.model.copy_session(id, title, name, owner, self.clock.now, made)
 
         if len(self.tree(id)) + len(self.model.checkpoints) <= MAX_CHECKPOINTS + 10:
             self.both(
-                f"copy {id} as {name}",
-                lambda store: store.copy_session(id, title=title, source=name[0], source_id=name[1]),
+                f"copy {id} as {name} of {owner}",
+                lambda store: store.copy_session(
+                    id, title=title, source=name[0], source_id=name[1], owner=owner_of(owner)
+                ),
                 reflect,
             )
 
@@ -129,6 +144,7 @@ class StoreMachine(TreeSteps):
         values: Row = {
             "title": dice.choice(TITLES), "visibility": dice.one("PRIVATE", "PUBLIC"),
             "status": dice.one("ACTIVE", "DELETED"), "cwd": dice.one(None, "/r"), "metadata": dice.choice(METADATA),
+            "owner": dice.choice(OWNERS),
         }  # fmt: skip
         changes = {name: values[name] for name in values if dice.percent(40)}
         wanted = self.a_revision(dice, id)
@@ -256,7 +272,7 @@ class StoreMachine(TreeSteps):
         if dice.percent(30):
             others = {
                 "messages": [{"other": 1}], "metadata": {"other": 1}, "label": "other", "title": "other",
-                "attachments": {"other": (b"", None)},
+                "attachments": {"other": (b"", None)}, "owner": "other",
             }  # fmt: skip
             name = dice.choice([name for name in others if name in call])
             call = {**call, name: others[name]}
@@ -276,6 +292,7 @@ class StoreMachine(TreeSteps):
             "search": dice.choice(SEARCHES), "metadata": dice.one({"k": 1}, {"k": True}, {}),
             "status": dice.one("ACTIVE", "DELETED"), "visibility": dice.one("PRIVATE", "PUBLIC"), "cwd": "/r",
             "source": dice.one("tool", "other"), "parent_session_id": self.a_session(dice),
+            "owner": dice.one("Ada", "bob"),
         }  # fmt: skip
         filters = {name: possible[name] for name in possible if dice.percent(25)}
         count, limit, offset = dice.percent(50), dice.randint(1, 4), dice.randrange(4)

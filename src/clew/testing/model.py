@@ -17,6 +17,8 @@ ACTIVE = "the active checkpoint"
 KEEP = "what the parent has"
 SAME = "what the parent has under the name"
 
+_MINUTE = 60_000_000
+
 Items = dict[str, tuple[bytes, str | None]]
 """Attachments by name."""
 
@@ -35,13 +37,13 @@ class Model:
     def __init__(self) -> None:
         self.sessions: dict[UUID, Row] = {}
         self.checkpoints: dict[UUID, Row] = {}
+        self.keys: dict[UUID, Row] = {}
 
     # -- sessions
 
     def create_session(self, call: Row, now: int, *, ensure: bool, given: UUID | None, made: tuple[UUID, UUID]) -> UUID:
         """`call` are the arguments, `given` the id among them, `made` the ids of session and root that came back."""
-        name = (call["source"], call["source_id"])
-        named = self._named(name)
+        named = self._named(call["owner"], (call["source"], call["source_id"]))
         if ensure and named is not None:
             return named
         if given in self.sessions:
@@ -59,32 +61,30 @@ class Model:
         self._add(root, self.sessions[id], None, call["messages"], call["metadata"], None, created_at, None)
         return id
 
-    def fork_session(self, session_id: UUID, place: Any, title: str | None, now: int, made: tuple[UUID, UUID]) -> UUID:
+    def fork_session(
+        self, session_id: UUID, place: Any, title: str | None, owner: str | None, now: int, made: tuple[UUID, UUID]
+    ) -> UUID:
         """A new session at a checkpoint of another."""
         origin = self._session(session_id)
         at = self._at(origin, place)
         if at is None:
             raise Refused("not_found")
         id, root = made
-        self._begin(id, _alike(origin, title, None, None), now, forked_from=at["id"], signature=None)
+        self._begin(id, _alike(origin, title, (None, None), owner), now, forked_from=at["id"], signature=None)
         self._add(root, self.sessions[id], None, at["messages"], at["metadata"], None, now, None)
         self.checkpoints[root] |= {"began_as": at["id"], "attachments": dict(at["attachments"])}
         return id
 
     def copy_session(
-        self, session_id: UUID, title: str | None, name: tuple[str | None, str | None], now: int,
+        self, session_id: UUID, title: str | None, name: tuple[str | None, str | None], owner: str | None, now: int,
         made: tuple[UUID, list[UUID]],
     ) -> UUID:  # fmt: skip
         """A new session with the whole tree of another; `made` are its id and those of its checkpoints, in order."""
-        codes = []
-        if session_id not in self.sessions:
-            codes.append("not_found")
-        if self._named(name) is not None:
-            codes.append("conflict")
-        if codes:
-            raise Refused(*codes)
-        origin, (id, checkpoints) = self.sessions[session_id], made
-        self._begin(id, _alike(origin, title, *name), now, forked_from=None, signature=None)
+        origin, (id, checkpoints) = self._session(session_id), made
+        call = _alike(origin, title, name, owner)
+        if self._named(call["owner"], name) is not None:
+            raise Refused("conflict")
+        self._begin(id, call, now, forked_from=None, signature=None)
         copy, ids = self.sessions[id], dict(zip(origin["checkpoints"], checkpoints, strict=True))
         for old, new in ids.items():
             row = deepcopy(self.checkpoints[old])
@@ -104,6 +104,9 @@ class Model:
         """Set the fields in `changes`."""
         session = self._session(session_id)
         _check_revision(session, if_revision)
+        owner = changes.get("owner", session["owner"])
+        if owner != session["owner"] and self._named(owner, (session["source"], session["source_id"])) is not None:
+            raise Refused("conflict")
         if any(repr(session[name]) != repr(value) for name, value in changes.items()):
             session.update(deepcopy(changes))
             _touch(session, now)
@@ -316,6 +319,27 @@ class Model:
         messages: list[Any] = self._checkpoint(checkpoint_id)["messages"][start:stop]
         return messages
 
+    # -- API keys
+
+    def create_key(self, id: UUID, name: str, role: str, now: int) -> None:
+        """A key that the store has made."""
+        self.keys[id] = {"name": name, "role": role, "created_at": now, "last_used_at": None, "revoked_at": None}
+
+    def authenticate(self, id: UUID, now: int) -> None:
+        """Use a key, by its token."""
+        key = self.keys[id]
+        if key["revoked_at"] is not None:
+            raise Refused("unauthorized")
+        if key["last_used_at"] is None or now - key["last_used_at"] >= _MINUTE:
+            key["last_used_at"] = now
+
+    def revoke_key(self, id: UUID, now: int) -> None:
+        """End a key."""
+        if id not in self.keys:
+            raise Refused("not_found")
+        if self.keys[id]["revoked_at"] is None:
+            self.keys[id]["revoked_at"] = now
+
     # -- inside
 
     def _session(self, session_id: UUID) -> Row:
@@ -341,12 +365,11 @@ class Model:
             return self.checkpoints[self.find(session["id"], place[1])]
         return self._own(session, place)
 
-    def _named(self, name: tuple[str | None, str | None]) -> UUID | None:
+    def _named(self, owner: str | None, name: tuple[str | None, str | None]) -> UUID | None:
         if name == (None, None):
             return None
-        return next(
-            (id for id, session in self.sessions.items() if (session["source"], session["source_id"]) == name), None
-        )
+        own = {id: session for id, session in self.sessions.items() if session["owner"] == owner}
+        return next((id for id, session in own.items() if (session["source"], session["source_id"]) == name), None)
 
     def _labelled(self, session: Row, label: str) -> Row | None:
         rows = (self.checkpoints[id] for id in session["checkpoints"])
@@ -369,7 +392,7 @@ class Model:
         return line + self._descent(began_as) if older < younger else line
 
     def _begin(self, id: UUID, call: Row, created_at: int, *, forked_from: UUID | None, signature: str | None) -> None:
-        fields = ("title", "visibility", "cwd", "source", "source_id", "parent_session_id")
+        fields = ("title", "visibility", "cwd", "source", "source_id", "parent_session_id", "owner")
         self.sessions[id] = {
             "id": id,
             **{name: call[name] for name in fields},
@@ -418,13 +441,14 @@ def common_prefix(a: list[Any], b: list[Any]) -> int:
     return min(len(a), len(b))
 
 
-def _alike(origin: Row, title: str | None, source: str | None, source_id: str | None) -> Row:
+def _alike(origin: Row, title: str | None, name: tuple[str | None, str | None], owner: str | None) -> Row:
     """The fields of a session that is made from another."""
     return {
         **{name: origin[name] for name in ("visibility", "cwd")},
         "title": origin["title"] if title is None else title,
-        "source": source,
-        "source_id": source_id,
+        "owner": origin["owner"] if owner == KEEP else owner,
+        "source": name[0],
+        "source_id": name[1],
         "parent_session_id": origin["id"],
         "session_metadata": origin["metadata"],
     }

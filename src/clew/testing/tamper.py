@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from clew import limits
-from clew.model import Checkpoint, Session
+from clew.model import ApiKey, Checkpoint, Session
 from clew.testing.contract.attachments import some_bytes
 from clew.testing.contract.base import active
 
@@ -37,6 +37,8 @@ SESSION_FIELDS: dict[str, Callable[[Session], Any]] = {
     "source_id": lambda session: "2",
     "parent_session_id": lambda session: session.id,
     "forked_from": lambda session: active(session).id,
+    "owner": lambda session: "Bob",
+    "no owner": lambda session: None,
     "revision": lambda session: session.revision + 1,
     "created_at": lambda session: session.created_at + timedelta(microseconds=1),
     "updated_at": lambda session: session.updated_at - timedelta(microseconds=1),
@@ -54,6 +56,16 @@ CHECKPOINT_FIELDS: dict[str, Callable[[Checkpoint], Any]] = {
     "message_count": lambda step: len(step.state.messages) - 1,
 }
 """The same of a checkpoint."""
+
+
+KEY_FIELDS: dict[str, Callable[[ApiKey], Any]] = {
+    "name": lambda key: "Bob",
+    "role": lambda key: "admin",
+    "created_at": lambda key: key.created_at + timedelta(microseconds=1),
+    "last_used_at": lambda key: key.created_at + timedelta(days=1),
+    "revoked_at": lambda key: None,
+}
+"""The same of an API key."""
 
 
 class Tamper(Protocol):
@@ -82,6 +94,9 @@ class Tamper(Protocol):
 
     def change_checkpoint(self, checkpoint_id: UUID, field: str, value: Any) -> None:
         """The same for a field of `CheckpointSummary`."""
+
+    def change_key(self, key_id: UUID, field: str, value: Any) -> None:
+        """The same for a field of `ApiKey`."""
 
     def lose_checkpoint(self, checkpoint_id: UUID) -> None:
         """Remove a checkpoint, and leave what refers to it."""

@@ -11,10 +11,12 @@ from clew.testing.contract.copies import CopyContract
 from clew.testing.contract.deletes import DeleteContract
 from clew.testing.contract.detaching import DetachContract
 from clew.testing.contract.forks import ForkContract
+from clew.testing.contract.keys import KeyContract
 from clew.testing.contract.labels import LabelContract
 from clew.testing.contract.lists import ListContract
 from clew.testing.contract.maintenance import MaintenanceContract
 from clew.testing.contract.messages import MessageContract
+from clew.testing.contract.owners import OwnerContract
 from clew.testing.contract.repeats import RepeatContract
 from clew.testing.contract.sessions import SessionContract
 from clew.testing.contract.store import WholeStoreContract
@@ -36,10 +38,12 @@ __all__ = [
     "DeleteContract",
     "DetachContract",
     "ForkContract",
+    "KeyContract",
     "LabelContract",
     "ListContract",
     "MaintenanceContract",
     "MessageContract",
+    "OwnerContract",
     "RepeatContract",
     "SessionContract",
     "StoreContract",
@@ -56,6 +60,7 @@ class StoreContract(
     SessionContract,
     ChangeContract,
     ListContract,
+    OwnerContract,
     CheckpointContract,
     LabelContract,
     TreeContract,
@@ -73,6 +78,7 @@ class StoreContract(
     TogetherContract,
     MaintenanceContract,
     WatchContract,
+    KeyContract,
     WholeStoreContract,
 ):
     """Every promise of a store. A backend's tests subclass it and give one fixture, `store`.

@@ -42,6 +42,20 @@ TEXTS: dict[str, tuple[str, str, TextCall]] = {
     "source to find": ("source", "MAX_SOURCE_CHARS", lambda store, _, text: _found(store, text, "1")),
     "source_id to find": ("source_id", "MAX_SOURCE_CHARS", lambda store, _, text: _found(store, "tool", text)),
     "source as a filter": ("source", "MAX_SOURCE_CHARS", lambda store, _, text: store.list_sessions(source=text)),
+    "owner of a new session": (
+        "owner", "MAX_OWNER_CHARS", lambda store, _, text: store.create_session("", owner=text),
+    ),
+    "owner of an ensured session": (
+        "owner", "MAX_OWNER_CHARS", lambda store, _, text: store.ensure_session("tool", "new", owner=text),
+    ),
+    "changed owner": ("owner", "MAX_OWNER_CHARS", lambda store, id, text: store.update_session(id, owner=text)),
+    "owner of a fork": ("owner", "MAX_OWNER_CHARS", lambda store, id, text: store.fork_session(id, owner=text)),
+    "owner of a copy": ("owner", "MAX_OWNER_CHARS", lambda store, id, text: store.copy_session(id, owner=text)),
+    "owner as a filter": ("owner", "MAX_OWNER_CHARS", lambda store, _, text: store.list_sessions(owner=text)),
+    "owner to find": (
+        "owner", "MAX_OWNER_CHARS", lambda store, _, text: _sought(store.find_session, "tool", "1", owner=text),
+    ),
+    "name of an API key": ("name", "MAX_OWNER_CHARS", lambda store, _, text: store.create_key(text, "read")),
     "search": ("search", "MAX_SEARCH_CHARS", lambda store, _, text: store.list_sessions(search=text)),
     "label of an append": ("label", "MAX_LABEL_CHARS", lambda store, id, text: store.append(id, [], label=text)),
     "label of a full list": (
@@ -169,14 +183,15 @@ class ArgumentContract(Contract):
 
     def test_all_other_text_is_kept_as_it_is(self, store: Store) -> None:
         for text in ("\x01\x7f\n\r\t", "\U0001f9f6\u202e", "e\u0301 é", "﷽", "\ufeffx", "\uffff", " "):
-            session = store.create_session(text, cwd=text, source=text, source_id=text)
+            session = store.create_session(text, cwd=text, source=text, source_id=text, owner=text)
             step = store.append(session.id, [], label=text, attachments={text: Attachment(b"", text)})
-            read = store.find_session(text, text)
-            assert (read.title, read.cwd, read.source, read.source_id) == (text,) * 4
+            read = store.find_session(text, text, owner=text)
+            assert (read.title, read.cwd, read.source, read.source_id, read.owner) == (text,) * 5
+            assert store.create_key(text, "read").key.name == text
             assert store.get_checkpoint(step.id).label == text
             assert store.find_checkpoint(session.id, text).id == step.id
             assert store.get_attachments(step.id, prefix=text)[step.id][text].content_type == text
-            assert ids(store.list_sessions(cwd=text, source=text, search=text)) == [session.id]
+            assert ids(store.list_sessions(cwd=text, source=text, search=text, owner=text)) == [session.id]
             copy = store.copy_session(session.id, title=text, source=text, source_id=f"{text} copy")
             assert (copy.title, copy.source, copy.source_id) == (text, text, f"{text} copy")
             store.purge_session(copy.id)

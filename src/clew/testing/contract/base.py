@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -179,9 +180,14 @@ def filled(store: Store) -> list[Session]:
     return [store.get_session(session.id) for session in (first, fork, copy, other)]
 
 
+NEAR: WeakKeyDictionary[Store, Store] = WeakKeyDictionary()
+"""For a store that is far away, another one on the same data that is near: where to look what a call has left."""
+
+
 @contextmanager
 def nothing_changes(store: Store) -> Iterator[None]:
     """Whatever the store holds before, it holds afterwards."""
-    before = contents(store)
+    near = NEAR.get(store, store)
+    before = contents(near)
     yield
-    assert contents(store) == before
+    assert contents(near) == before

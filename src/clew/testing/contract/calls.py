@@ -2,12 +2,13 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from clew.errors import InvalidRequestError
+from clew.errors import InvalidRequestError, UnauthorizedError
 from clew.reports import PrunePlan, Thinning
 from clew.store import Id, Store
 from clew.testing.clock import moment
@@ -24,6 +25,7 @@ SOME_PLAN = PrunePlan(
 
 OF_A_SESSION: dict[str, Call] = {
     "get_session": lambda store, session, _: store.get_session(session),
+    "get_session_summary": lambda store, session, _: store.get_session_summary(session),
     "update_session": lambda store, session, _: store.update_session(session, title="changed"),
     "delete_session": lambda store, session, _: store.delete_session(session),
     "restore_session": lambda store, session, _: store.restore_session(session),
@@ -45,6 +47,7 @@ OF_A_SESSION: dict[str, Call] = {
 
 OF_A_CHECKPOINT: dict[str, Call] = {
     "get_checkpoint": lambda store, _, checkpoint: store.get_checkpoint(checkpoint),
+    "get_checkpoint_summary": lambda store, _, checkpoint: store.get_checkpoint_summary(checkpoint),
     "get_messages": lambda store, _, checkpoint: store.get_messages(checkpoint),
     "children": lambda store, _, checkpoint: store.children(checkpoint),
     "ancestry": lambda store, _, checkpoint: store.ancestry(checkpoint),
@@ -73,6 +76,10 @@ OF_THE_STORE: dict[str, Call] = {
     "find_session": lambda store, *_: store.find_session("tool", "1"),
     "list_sessions": lambda store, session, _: store.list_sessions(parent_session_id=session),
     "find_checkpoints": lambda store, *_: store.find_checkpoints(metadata={"k": 1}),
+    "create_key": lambda store, *_: store.create_key("name", "read"),
+    "list_keys": lambda store, *_: store.list_keys(),
+    "revoke_key": lambda store, *_: store.revoke_key(store.create_key("name", "read").key.id),
+    "authenticate": lambda store, *_: _refused(store),
     "last_change": lambda store, *_: store.last_change(),
     "watch": lambda store, *_: list(store.watch(after=0, idle_timeout=0)),
     "verify": lambda store, *_: list(store.verify()),
@@ -88,6 +95,11 @@ def _grown_and_cut(store: Store, session: Id, checkpoint: Id) -> Any:
     """Deletes a checkpoint that has a child, and with it the child: the one that it was given stays."""
     branch = store.append(session, [], parent_id=checkpoint)
     return store.delete_checkpoints(session, [branch.id], children="delete")
+
+
+def _refused(store: Store) -> None:
+    with suppress(UnauthorizedError):
+        store.authenticate(f"clew_{'x' * 43}")
 
 
 def _backed_up(store: Store) -> Any:

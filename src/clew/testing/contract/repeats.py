@@ -24,13 +24,14 @@ from clew.testing.contract.base import (
 
 NEW: dict[str, Any] = {
     "title": "t", "messages": users("ab"), "metadata": {"m": 1}, "visibility": "PUBLIC", "cwd": "/repo",
-    "source": "tool", "source_id": "1", "session_metadata": {"s": 1},
+    "source": "tool", "source_id": "1", "session_metadata": {"s": 1}, "owner": "Ada",
 }  # fmt: skip
 """The arguments of a session."""
 
 OTHER_SESSIONS: list[dict[str, Any]] = [
     {"title": "T"}, {"messages": users("a")}, {"messages": users("ba")}, {"metadata": {"m": 1.0}}, {"metadata": None},
     {"visibility": "PRIVATE"}, {"cwd": None}, {"source": "other"}, {"source_id": "2"}, {"session_metadata": None},
+    {"owner": "Bob"}, {"owner": None},
 ]  # fmt: skip
 """What makes it the call for another session."""
 
