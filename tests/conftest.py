@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.support.http_server import LiveServer
     from tests.support.postgres_server import PostgresServer
     from tests.support.postgres_stores import Database
 
@@ -35,3 +37,18 @@ def postgres_url(postgres_database: "Database") -> str:
     """The same without anything in it."""
     postgres_database.empty()
     return postgres_database.url
+
+
+def pytest_collection_finish() -> None:
+    """What has been collected stays until the end: looking through it for garbage takes a third of some tests' time."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def http_server() -> "Iterator[LiveServer]":
+    """A clew server on loopback, started for the first test that asks for it."""
+    from tests.support.http_server import live_server
+
+    with live_server() as server:
+        gc.freeze()
+        yield server

@@ -56,6 +56,7 @@ def open_async(
     durability: Durability = "full",
     busy_timeout: float = limits.DEFAULT_BUSY_TIMEOUT,
     read_only: bool = False,
+    api_key: str | None = None,
 ) -> "AsyncStore":
     """The store at `url` (see `clew.open`), for use with ``async with`` or ``await``.
 
@@ -63,7 +64,7 @@ def open_async(
     """
 
     def opener() -> Store:
-        return open(url, durability=durability, busy_timeout=busy_timeout, read_only=read_only)
+        return open(url, durability=durability, busy_timeout=busy_timeout, read_only=read_only, api_key=api_key)
 
     return AsyncStore(opener)
 

@@ -13,6 +13,7 @@ from clew.text import shown
 
 if TYPE_CHECKING:
     from clew.postgres import PostgresBackend
+    from clew.remote import RemoteBackend
 
 MEMORY = ":memory:"
 
@@ -21,6 +22,7 @@ _SLIP = re.compile(r"(postgres(ql)?|sqlite|https?):", re.IGNORECASE)
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://.*", re.DOTALL)
 _POSTGRES = ("postgresql", "postgres")
+_HTTP = ("http", "https")
 _KEYWORDS = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service|sslmode|target_session_attrs)\s*=")
 """How a connection string of libpq begins that is no URL: ``host=a,b dbname=agents``. No file is made of a password."""
 
@@ -31,22 +33,32 @@ def open_url(
     durability: Durability = "full",
     busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
     read_only: bool = False,
+    api_key: str | None = None,
 ) -> Backend:
     """The backend at `url`; see `clew.open`."""
-    return _open(url, durability=_durability(durability), busy_timeout=_seconds(busy_timeout), read_only=read_only)
+    text, timeout = _checked(url), _seconds(busy_timeout)
+    if _is_http(text):
+        _durability(durability)  # how durable a write is, the server says
+        return _open_remote(text, api_key=api_key, busy_timeout=timeout, read_only=read_only)
+    if api_key is not None:
+        raise InvalidRequestError("api_key is for https:// and http:// URLs")
+    return _open(text, durability=_durability(durability), busy_timeout=timeout, read_only=read_only)
 
 
 def open_schema(url: str | os.PathLike[str] | None, busy_timeout: float) -> Migratable:
     """The backend at `url` with its schema as it is."""
-    return _open(url, busy_timeout=_seconds(busy_timeout), migrate=False)
+    text = _checked(url)
+    if _is_http(text):
+        raise InvalidRequestError("a store over HTTP has no schema here: migrate it where the server runs")
+    return _open(text, busy_timeout=_seconds(busy_timeout), migrate=False)
 
 
 def served_endpoint(url: str | os.PathLike[str] | None) -> str | None:
     """The server that a URL leads to, without secrets; None where it leads to a file or memory."""
     text = _checked(url)
-    if not _is_postgres(text):
-        return None
-    return str(_postgres().endpoint_of(text))
+    if _is_http(text):
+        return str(_remote().endpoint_of(text))
+    return str(_postgres().endpoint_of(text)) if _is_postgres(text) else None
 
 
 def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
@@ -62,12 +74,16 @@ def sqlite_path(url: str | os.PathLike[str] | None) -> str | None:
     return _path_after_scheme(text.partition("://")[2])
 
 
-def _open(url: str | os.PathLike[str] | None, **options: Any) -> "SQLiteBackend | PostgresBackend":
-    text = _checked(url)
+def _open(text: str, **options: Any) -> "SQLiteBackend | PostgresBackend":
     if _is_postgres(text):
         backend: PostgresBackend = _postgres().open_backend(text, **options)
         return backend
     return open_backend(sqlite_path(text), **options)
+
+
+def _open_remote(text: str, **options: Any) -> "RemoteBackend":
+    backend: RemoteBackend = _remote().open_backend(text, **options)
+    return backend
 
 
 def _postgres() -> ModuleType:
@@ -75,16 +91,29 @@ def _postgres() -> ModuleType:
     try:
         from clew import postgres
     except ImportError as error:
-        raise InvalidRequestError(
-            f"{error.name} is missing, which postgresql:// URLs need: pip install 'clew[postgres]'"
-        ) from error
+        raise _missing(error, "postgresql:// URLs", "postgres") from error
     return postgres
+
+
+def _remote() -> ModuleType:
+    """The backend over HTTP, which needs a client that who keeps a file has no use for."""
+    try:
+        from clew import remote
+    except ImportError as error:
+        raise _missing(error, "https:// URLs", "http") from error
+    return remote
+
+
+def _missing(error: ImportError, what: str, extra: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{error.name} is missing, which {what} need: pip install 'clew[{extra}]'")
 
 
 def _checked(url: str | os.PathLike[str] | None) -> str:
     text = default_url() if url is None else os.fspath(url) if isinstance(url, os.PathLike) else url
     if not isinstance(text, str) or not text or "\0" in text:
-        raise InvalidRequestError("url must be a path, sqlite:///path, :memory: or postgresql://host/name")
+        raise InvalidRequestError(
+            "url must be a path, sqlite:///path, :memory:, postgresql://host/name or https://host"
+        )
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -95,6 +124,10 @@ def _checked(url: str | os.PathLike[str] | None) -> str:
 def _is_postgres(url: str) -> bool:
     scheme = _scheme(url)
     return scheme in _POSTGRES or (scheme is None and _KEYWORDS.match(url) is not None)
+
+
+def _is_http(url: str) -> bool:
+    return _scheme(url) in _HTTP
 
 
 def _scheme(url: str) -> str | None:

@@ -26,21 +26,24 @@ def open(
     durability: Durability = "full",
     busy_timeout: float = limits.DEFAULT_BUSY_TIMEOUT,
     read_only: bool = False,
+    api_key: str | None = None,
 ) -> "Store":
     """Open a store.
 
     `url` is a path, ``sqlite:///path``, ``:memory:`` (private, gone when it is closed), ``postgresql://host/name`` (or
-    any connection string of libpq's), or None for ``$CLEW_URL``, else a file in the platform's directory for data of
-    programs. Missing directories are made (0700), and the file (0600); missing tables are made too.
+    any connection string of libpq's), ``https://host`` (a clew server), or None for ``$CLEW_URL``, else a file in the
+    platform's directory for data of programs. Missing directories are made (0700), and the file (0600); missing tables
+    are made too.
 
     With `durability` "full" a write that has returned survives a loss of power; with "normal" it survives a crash of
     the program, and the store stays whole in any case. `busy_timeout` is how many seconds a call waits for other
     writers, or for a server, before it raises UnavailableError. A `read_only` store must exist and refuses every write.
+    `api_key` is for a clew server, None for ``$CLEW_API_KEY``.
 
     UnavailableError where the file cannot be opened, is no database, is another program's, or is from a newer clew, and
     where the server cannot be reached; UnauthorizedError where that refuses.
     """
-    return Store(open_url(url, durability=durability, busy_timeout=busy_timeout, read_only=read_only))
+    return Store(open_url(url, durability=durability, busy_timeout=busy_timeout, read_only=read_only, api_key=api_key))
 
 
 class Store(KeyMethods):

@@ -1,0 +1,111 @@
+"""The ASGI application: everything that stands between a socket and the routes, put together."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import cast
+
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+import clew
+from clew import limits
+from clew.aio import AsyncStore
+from clew.errors import StorageError
+from clew.protocol import SERVER_HEADER
+from clew.server.access import Gate
+from clew.server.asgi import App, Message, Receive, Scope, Send
+from clew.server.bodies import JsonSchemas, RequestBodies
+from clew.server.failures import on_any_error, on_http_error, on_storage_error
+from clew.server.idempotency import Repeats
+from clew.server.routes import ROUTES
+from clew.server.served import Serving, forms_by_name
+from clew.store import Store
+
+AS_IT_COMES = ["/v1/events", "/v1/verify", "/v1/compact"]
+"""Answers that are told bit by bit: compressing them would hold them back."""
+
+
+def create_app(
+    store: Store | AsyncStore | str | os.PathLike[str], *, max_request_bytes: int = limits.MAX_REQUEST_BYTES
+) -> App:
+    """An ASGI application over a store, or over the one at a URL, which it then opens now and closes at its end.
+
+    Whoever has an API key of the store with the role admin may ask for everything; while the store has no key, only
+    programs of this machine may. A body of a request that is longer than `max_request_bytes` is refused.
+    """
+    if isinstance(store, (str, os.PathLike)):
+        opened = clew.open(store)
+        served = Serving(opened)
+    else:
+        opened = None
+        served = Serving(store.sync if isinstance(store, AsyncStore) else store)
+    routed = cast(App, _routed(served, opened, max_request_bytes))
+    return _Stamped(Gate(Repeats(routed, max_request_bytes), served.backend))
+
+
+def _routed(served: Serving, opened: Store | None, max_request_bytes: int) -> Litestar:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        # By default there are few more threads than processors, and these wait for locks and disks.
+        threads = ThreadPoolExecutor(limits.ASYNC_THREADS, thread_name_prefix="clew-server")
+        asyncio.get_running_loop().set_default_executor(threads)
+        try:
+            yield
+        finally:
+            served.bell.stop()
+            if opened is not None:
+                opened.close()
+
+    return Litestar(
+        ROUTES,
+        lifespan=[lifespan],
+        dependencies={
+            "served": Provide(lambda: served, sync_to_thread=False),
+            "forms": Provide(forms_by_name, sync_to_thread=False),
+        },
+        exception_handlers={
+            StorageError: on_storage_error,
+            HTTPException: on_http_error,
+            Exception: on_any_error,
+        },
+        compression_config=CompressionConfig(
+            backend="gzip", minimum_size=limits.MIN_COMPRESSED_BYTES, gzip_compress_level=1, exclude=AS_IT_COMES
+        ),
+        openapi_config=OpenAPIConfig(
+            title="clew", version=clew.__version__, path="/v1/schema", render_plugins=[JsonRenderPlugin()]
+        ),
+        plugins=[RequestBodies(), JsonSchemas()],
+        request_max_body_size=max_request_bytes,
+        logging_config=None,
+    )
+
+
+class _Stamped:
+    """Says on every answer what server it is, and leaves the path as it was sent.
+
+    Names in a path may hold slashes. Decoded before the routes are looked up, they would be another path.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        stamp = (SERVER_HEADER.lower().encode(), clew.__version__.encode())
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], stamp]}
+            await send(message)
+
+        path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
+        await self._app({**scope, "path": path}, receive, stamped)

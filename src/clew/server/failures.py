@@ -1,0 +1,49 @@
+"""How errors become answers."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from clew.errors import InternalError, InvalidRequestError, NotFoundError, RateLimitedError, StorageError
+from clew.protocol.failures import Failure, as_object, failure, status_of
+from clew.server.bodies import Answer
+
+_log = logging.getLogger("clew.server")
+
+RETRY_SECONDS = 1
+
+
+def on_storage_error(request: Request[Any, Any, Any], error: StorageError) -> Response[Any]:
+    """What the store refuses, or cannot do."""
+    if isinstance(error, InternalError):
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, RateLimitedError) else None
+    return Answer(as_object(failure(error)), status_code=status_of(error), headers=headers)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What Litestar refuses: an address that is not there, a parameter of another type, a body that is too long."""
+    status = error.status_code
+    told = failure(_as_storage_error(error))
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        told = Failure(key=told.key, message=told.message)  # without a code: it is the address, nothing stored
+    return Answer(as_object(told), status_code=status, headers=dict(error.headers or {}))
+
+
+def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A mistake in the server. Nothing of it is told."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return Answer(as_object(failure(InternalError(""))), status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _as_storage_error(error: HTTPException) -> StorageError:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return NotFoundError("there is nothing at this address")
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InternalError(error.detail)
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        return InvalidRequestError("; ".join(f"{item.get('key', 'body')}: {item['message']}" for item in error.extra))
+    return InvalidRequestError(HTTPStatus(error.status_code).phrase.lower())

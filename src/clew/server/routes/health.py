@@ -1,0 +1,48 @@
+"""What the server is, and how it is."""
+
+from typing import Any
+
+import litestar
+from litestar import Controller, Request
+
+import clew
+from clew.model import ApiKey
+from clew.protocol import answers
+from clew.server.access import KEY
+from clew.server.bodies import Answer
+from clew.server.served import Served, get
+
+
+class HealthRoutes(Controller):
+    """For those who run the server, and for clients that want to know where they are."""
+
+    tags = ("Server",)
+
+    @litestar.get("/healthz", sync_to_thread=False)
+    def healthz(self) -> Answer[answers.ServerState]:
+        """Whether the server runs."""
+        return Answer({"status": "ok"})
+
+    @get("/readyz")
+    def readyz(self, served: Served) -> Answer[answers.ServerState]:
+        """Whether the store answers."""
+        served.backend.last_change()
+        return Answer({"status": "ok"})
+
+    @litestar.get("/openapi.json", sync_to_thread=False)
+    def openapi(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """This description."""
+        return request.app.openapi_schema.to_schema()
+
+    @litestar.get("/v1/account", sync_to_thread=False)
+    def account(self, request: Request[Any, Any, Any]) -> Answer[answers.Account]:
+        """Who asks."""
+        key: ApiKey | None = dict(request.scope).get(KEY)  # type: ignore[assignment]
+        unknown = dict.fromkeys(("first_name", "last_name", "email"), "")
+        name, id = ("local", "local") if key is None else (key.name, str(key.id))
+        return Answer({"username": name, "id": id, **unknown})
+
+    @litestar.get("/v1/info", sync_to_thread=False)
+    def info(self, served: Served) -> Answer[answers.Info]:
+        """What the server is."""
+        return Answer({"version": clew.__version__, "backend": served.backend.info().kind})

@@ -1,0 +1,82 @@
+"""The tree of a session: what is written to it, its lists, labels and branches, and what is active."""
+
+from uuid import UUID
+
+from litestar import Controller
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from clew import checks, limits
+from clew.protocol import answers, requests
+from clew.server.bodies import Answer
+from clew.server.served import Served, Shown, get, post, put, segment
+
+
+class TreeRoutes(Controller):
+    """The checkpoints of a session."""
+
+    path = "/v1/sessions/{session_id:uuid}"
+    tags = ("Checkpoints",)
+
+    @get("/checkpoints")
+    def list_checkpoints(
+        self,
+        served: Served,
+        forms: Shown,
+        session_id: FromPath[UUID],
+        limit: FromQuery[int] = limits.DEFAULT_PAGE,
+        offset: FromQuery[int] = 0,
+        cursor: FromQuery[str | None] = None,
+        order: FromQuery[str] = "created",
+    ) -> Answer[answers.CheckpointList]:
+        """The checkpoints of the session, oldest first."""
+        query = requests.ListCheckpoints(
+            session_ids=[session_id], limit=limit, offset=offset, cursor=cursor, order=order
+        )
+        return Answer(forms.checkpoint_page(served.backend.list_checkpoints(query.seam())))
+
+    @post("/checkpoints")
+    def create_checkpoint(
+        self, served: Served, forms: Shown, session_id: FromPath[UUID], data: JSONBody[requests.CreateCheckpoint]
+    ) -> Answer[answers.OneCheckpoint]:
+        """Write a state given in full, and make it the active checkpoint."""
+        made = served.backend.write_checkpoint(session_id, data.seam(session_id, served.clock()))
+        return Answer({"checkpoint": forms.checkpoint(made)})
+
+    @post("/append")
+    def append(
+        self, served: Served, forms: Shown, session_id: FromPath[UUID], data: JSONBody[requests.Append]
+    ) -> Answer[answers.OneCheckpoint]:
+        """Add messages to a checkpoint, the active one unless told otherwise, and make the result active."""
+        made = served.backend.write_checkpoint(session_id, data.seam(session_id, served.clock()))
+        return Answer({"checkpoint": forms.checkpoint(made)})
+
+    @put("/active")
+    def set_active_checkpoint(
+        self, served: Served, forms: Shown, session_id: FromPath[UUID], data: JSONBody[requests.SetActive]
+    ) -> Answer[answers.OneSession]:
+        """Resume from this checkpoint from now on."""
+        session = served.backend.set_active_checkpoint(session_id, data.seam(), served.clock())
+        return Answer({"session": forms.session(session)})
+
+    @get("/branches")
+    def list_branches(self, served: Served, forms: Shown, session_id: FromPath[UUID]) -> Answer[answers.CheckpointList]:
+        """The leaves of the tree, newest first."""
+        return Answer(forms.checkpoints(served.backend.list_branches(session_id)))
+
+    @get("/labels/{label:str}")
+    def find_checkpoint(
+        self, served: Served, forms: Shown, session_id: FromPath[UUID], label: FromPath[str]
+    ) -> Answer[answers.OneCheckpoint]:
+        """The checkpoint of the session that has this label."""
+        found = served.backend.find_checkpoint(session_id, checks.label(segment(label)))
+        return Answer({"checkpoint": forms.checkpoint(found)})
+
+    @post("/checkpoints/delete", status_code=200)
+    def delete_checkpoints(
+        self, served: Served, forms: Shown, session_id: FromPath[UUID], data: JSONBody[requests.DeleteCheckpoints]
+    ) -> Answer[answers.OneSession]:
+        """Delete checkpoints of the session with their attachments."""
+        session = served.backend.delete_checkpoints(
+            session_id, checks.ids(data.ids, "ids"), checks.children(data.children), served.clock(), data.if_revision
+        )
+        return Answer({"session": forms.session(session)})

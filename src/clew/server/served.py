@@ -1,0 +1,54 @@
+"""What every route works with: the store behind the server."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+from urllib.parse import unquote
+
+import litestar
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from clew.backend import Backend
+from clew.errors import InvalidRequestError
+from clew.server.bell import Bell
+from clew.server.forms import BY_NAME, FormName, Forms
+from clew.store import Store
+
+
+class Serving:
+    """A store and what stands beside it while it is served."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.backend: Backend = store._backend
+        self.clock: Callable[[], int] = store._clock
+        self.bell = Bell(self.backend)
+
+
+Served: TypeAlias = NamedDependency[Serving]
+"""How a handler says that it works with the store."""
+
+Shown: TypeAlias = NamedDependency[Forms]
+"""How a handler says that its answer has the form that the client asked for."""
+
+
+def forms_by_name(form: FromQuery[FormName] = "strict") -> Forms:
+    """`form`: `strict` is what the agent's reader takes, `stored` what is there, `bare` the same without states."""
+    return BY_NAME[form]
+
+
+def segment(quoted: str) -> str:
+    """A part of a path that may hold any character, slashes among them."""
+    try:
+        return unquote(quoted, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequestError("the path is not UTF-8") from None
+
+
+# Routes of handlers that wait for the store: they run in threads.
+get = partial(litestar.get, sync_to_thread=True)
+post = partial(litestar.post, sync_to_thread=True)
+put = partial(litestar.put, sync_to_thread=True)
+patch = partial(litestar.patch, sync_to_thread=True)
+delete = partial(litestar.delete, sync_to_thread=True)

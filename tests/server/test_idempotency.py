@@ -1,0 +1,114 @@
+"""A request sent again with its `Idempotency-Key` gets the answer it had, and is not carried out again."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+from clew import Session, Store, limits
+from clew.testing.contract.base import users
+
+KEY = {"Idempotency-Key": "once"}
+
+
+@pytest.fixture(autouse=True)
+def a_key_of_its_own(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server remembers for the whole run."""
+    monkeypatch.setitem(KEY, "Idempotency-Key", request.node.nodeid)
+
+
+@pytest.fixture
+def talk(store: Store) -> Session:
+    return store.create_session("talk", messages=users("a"))
+
+
+def append(client: httpx2.Client, talk: Session, text: str = "b", **headers: str) -> httpx2.Response:
+    return client.post(f"/v1/sessions/{talk.id}/append", json={"messages": users(text)}, headers={**KEY, **headers})
+
+
+def test_a_repeated_request_gets_its_answer_again_and_changes_nothing(
+    client: httpx2.Client, store: Store, talk: Session
+) -> None:
+    first, again = append(client, talk), append(client, talk)
+    assert (again.status_code, again.content, again.headers) == (first.status_code, first.content, first.headers)
+    assert store.get_session(talk.id).revision == 2
+
+
+def test_without_a_key_every_request_is_carried_out(client: httpx2.Client, store: Store, talk: Session) -> None:
+    for _ in range(2):
+        client.post(f"/v1/sessions/{talk.id}/append", json={"messages": users("b")})
+    assert store.get_session(talk.id).revision == 3
+
+
+def test_a_key_with_another_body_is_a_conflict(client: httpx2.Client, store: Store, talk: Session) -> None:
+    append(client, talk)
+    other = append(client, talk, "c")
+    assert (other.status_code, other.json()["error"]["key"]) == (409, "CONFLICT")
+    assert store.get_session(talk.id).revision == 2
+
+
+def test_a_key_belongs_to_an_address_and_to_who_asks(client: httpx2.Client, store: Store, talk: Session) -> None:
+    other = store.create_session("other", messages=users("a"))
+    append(client, talk)
+    append(client, other)
+    append(client, talk, Authorization="Bearer another")
+    assert (store.get_session(talk.id).revision, store.get_session(other.id).revision) == (3, 2)
+
+
+def test_a_refusal_is_remembered_too(client: httpx2.Client, store: Store, talk: Session) -> None:
+    wrong = {"messages": [], "label": "x"}
+    path = f"/v1/sessions/{talk.id}/append"
+    store.append(talk.id, [], label="x")
+    assert client.post(path, json=wrong, headers=KEY).status_code == 409
+    store.set_label(store.get_active_checkpoint(talk.id).id, None)
+    assert client.post(path, json=wrong, headers=KEY).status_code == 409
+
+
+def test_what_the_server_failed_to_do_is_tried_again(
+    client: httpx2.Client, store: Store, talk: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("once")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._backend, "write_checkpoint", fail)
+        assert append(client, talk).status_code == 500
+    assert append(client, talk).status_code == 201
+    assert store.get_session(talk.id).revision == 2
+
+
+def test_a_request_that_is_still_under_way_is_waited_for(
+    client: httpx2.Client, store: Store, talk: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, begun, go_on = store._backend.write_checkpoint, threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        return write(*arguments)
+
+    monkeypatch.setattr(store._backend, "write_checkpoint", slowly)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(append, client, talk)
+        assert begun.wait(30)
+        again = threads.submit(append, client, talk)
+        go_on.set()
+        assert first.result().content == again.result().content
+    assert store.get_session(talk.id).revision == 2
+
+
+@pytest.mark.parametrize("name", ["MAX_KEPT_ANSWERS", "MAX_KEPT_ANSWER_BYTES", "KEPT_ANSWER_SECONDS"])
+def test_answers_are_kept_neither_for_ever_nor_without_limit(
+    client: httpx2.Client, store: Store, talk: Session, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(limits, name, 0 if name != "KEPT_ANSWER_SECONDS" else -1.0)
+    for _ in range(2):
+        assert append(client, talk).status_code == 201
+    assert store.get_session(talk.id).revision == 3
+
+
+def test_a_key_has_a_limit(client: httpx2.Client, talk: Session) -> None:
+    answer = append(client, talk, **{"Idempotency-Key": "k" * 256})
+    assert (answer.status_code, answer.json()["error"]["key"]) == (400, "INVALID_REQUEST")
