@@ -280,3 +280,9 @@ def test_the_forms_of_requests_and_answers_have_a_description() -> None:
         ]
         assert forms
         assert [form for form in forms if not form.__name__.startswith("_") and not form.__doc__] == []
+
+
+def test_a_page_of_no_changes_says_that_there_are_some(client: httpx2.Client, store: Store) -> None:
+    store.create_session("")
+    answer = client.get("/v1/changes", params={"after": 0, "limit": 0}).json()
+    assert answer == {"changes": [], "decided": 0, "more": True}

@@ -1188,12 +1188,12 @@ FROM clew_change_origin;
 WITH told AS MATERIALIZED (
     (
         SELECT t.session, t.id, t.changed, t.revision, t.updated_at, t.active FROM clew_tip AS t
-        WHERE t.changed > :after::bigint AND t.changed <= :decided::bigint ORDER BY t.changed LIMIT :limit::bigint
+        WHERE t.changed > :after::bigint ORDER BY t.changed LIMIT :limit::bigint
     )
     UNION ALL
     (
         SELECT NULL, p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
-        WHERE p.changed > :after::bigint AND p.changed <= :decided::bigint ORDER BY p.changed LIMIT :limit::bigint
+        WHERE p.changed > :after::bigint ORDER BY p.changed LIMIT :limit::bigint
     )
 )
 SELECT told.id, told.changed, told.revision, told.updated_at, c.id
@@ -1205,29 +1205,6 @@ LEFT JOIN LATERAL (
 ) AS c ON true
 ORDER BY 2
 LIMIT :limit::bigint;
-
--- name: changes_undecided
--- The changes beyond those that are decided: not all where a transaction goes on for long and many change meanwhile, and
--- what is left out is told once that has ended.
-WITH told AS MATERIALIZED (
-    (
-        SELECT t.session, t.id, t.changed, t.revision, t.updated_at, t.active FROM clew_tip AS t
-        WHERE t.changed > :decided::bigint ORDER BY t.changed LIMIT :limit::bigint
-    )
-    UNION ALL
-    (
-        SELECT NULL, p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
-        WHERE p.changed > :decided::bigint ORDER BY p.changed LIMIT :limit::bigint
-    )
-)
-SELECT told.id, told.changed, told.revision, told.updated_at, c.id
-FROM told
-LEFT JOIN LATERAL (SELECT s.family FROM clew_session AS s WHERE s.key = told.session OFFSET 0) AS s ON true
-LEFT JOIN LATERAL (
-    SELECT c.id FROM clew_checkpoint AS c WHERE c.family = s.family AND c.session = told.session AND c.seq = told.active
-    OFFSET 0
-) AS c ON true
-ORDER BY 2;
 
 -- name: changes_of_session
 -- The same of one session.

@@ -37,13 +37,12 @@ def list_changes(db: Transaction, after: int, session_id: UUID | None, limit: in
     if session_id is not None:
         found = db.fetch_all("changes_of_session", {"after": after, "id": session_id.bytes})
         return Changes(items=[_change(row, decided, newest) for row in found], decided=newest, more=False)
-    place = {"after": after, "decided": decided, "limit": min(limit + 1, MAX_ROWS)}
-    found = db.fetch_all("changes", place)
-    if len(found) > limit:
-        items = [_change(row, decided, newest) for row in found[:limit]]
-        return Changes(items=items, decided=items[-1].sequence, more=True)
-    found += db.fetch_all("changes_undecided", place)
-    return Changes(items=[_change(row, decided, newest) for row in found], decided=newest, more=False)
+    found = db.fetch_all("changes", {"after": after, "limit": min(limit + 1, MAX_ROWS)})
+    items = [_change(row, decided, newest) for row in found[:limit]]
+    # What is not decided comes last. Where it does not fit, it is told once it is decided.
+    if len(found) > limit and found[limit][1] <= decided:
+        return Changes(items=items, decided=items[-1].sequence if items else after, more=True)
+    return Changes(items=items, decided=newest, more=False)
 
 
 def _numbers(db: Transaction) -> _Numbers:

@@ -707,15 +707,11 @@ SELECT max((SELECT coalesce(max(changed), 0) FROM session), (SELECT coalesce(max
 -- The last change of each session after a number, in order. One that is purged has no revision.
 SELECT s.id, s.changed, s.revision, s.updated_at, c.id
 FROM session AS s LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
-WHERE s.changed > :after AND s.changed <= :decided
+WHERE s.changed > :after
 UNION ALL
-SELECT unhex(substr(p.name, 8)), p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name > 'purged ' AND p.value > :after AND p.value <= :decided
+SELECT unhex(substr(p.name, 8)), p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name > 'purged ' AND p.value > :after
 ORDER BY 2
 LIMIT :limit;
-
--- name: changes_undecided
--- Changes beyond those that are decided: none, because one writes after the other.
-SELECT NULL WHERE false;
 
 -- name: changes_of_session
 -- The same of one session.
