@@ -499,20 +499,22 @@ class AsyncStore:
         *,
         metadata: Mapping[str, Any] | None,
         source: str | None = None,
+        owner: str | None = None,
         with_attachments: str | None = None,
         limit: int = limits.DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page[CheckpointSummary]:
         """The checkpoints of every session whose state's metadata has these top-level keys with equal values.
 
-        Each item has its metadata, and attachments as in `list_checkpoints`. `source` looks only at sessions of that
-        source. Every checkpoint of these is looked at: there is no index of what metadata may hold.
+        Each item has its metadata, and attachments as in `list_checkpoints`. `source` and `owner` look only at
+        sessions of theirs. Every checkpoint of these is looked at: there is no index of what metadata may hold.
         """
         store = await self._opened()
         return await self._run(
             store.find_checkpoints,
             metadata=metadata,
             source=source,
+            owner=owner,
             with_attachments=with_attachments,
             limit=limit,
             cursor=cursor,

@@ -108,6 +108,10 @@ class Prefix(msgspec.Struct, frozen=True, kw_only=True):
     whole: bytes
 
 
+class ForbiddenError(UnauthorizedError):
+    """The caller is known, and may not do this."""
+
+
 class StalePrefixError(InternalError):
     """A parent is not the conversation that was remembered: its id was purged and given away again. Ask without."""
 
@@ -246,10 +250,11 @@ class CheckpointQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """Which checkpoints of all sessions to find: by the metadata of their state, and the source of their session."""
+    """Which checkpoints of all sessions to find: by the metadata of their state, and the session's source and owner."""
 
     metadata: bytes | None
     source: str | None
+    owner: str | None = None
     limit: int
     cursor: str | None = None
     with_attachments: str | None = None
@@ -489,9 +494,10 @@ class Backend(ABC):
         """The number of a change up to which every change is there: what is committed later has a greater one."""
 
     @abstractmethod
-    def list_changes(self, after: int, session_id: UUID | None, limit: int) -> Changes:
-        """The last change of every session, or of one, that has changed after a number.
+    def list_changes(self, after: int, session_id: UUID | None, limit: int, owner: str | None = None) -> Changes:
+        """The last change of every session, or of one, or of those of an owner, that has changed after a number.
 
+        Of an owner's no purges: what is gone is nobody's.
         InvalidRequestError where the number is beyond all that changes can have had.
         """
 

@@ -581,7 +581,7 @@ ORDER BY page.place;
 -- A page of the checkpoints of all sessions whose metadata has some values. The limit within is as in list_sessions.
 SELECT c.session, c.seq
 FROM (
-    SELECT key, family FROM clew_session
+    SELECT key, family, owner FROM clew_session
     WHERE key >= :after_session::bigint AND (:source::text IS NULL OR source = :source::text)
     ORDER BY key
     LIMIT nullif(:limit::bigint, :limit::bigint)
@@ -589,6 +589,7 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT c.session, c.seq FROM clew_checkpoint AS c
     WHERE c.family = s.family AND c.session = s.key AND (c.session > :after_session::bigint OR c.seq > :after_seq::bigint)
+        AND (:owner::text IS NULL OR s.owner = :owner::text)
         AND (:metadata::object IS NULL OR coalesce((
             SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
                 SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
@@ -1188,12 +1189,13 @@ FROM clew_change_origin;
 WITH told AS MATERIALIZED (
     (
         SELECT t.session, t.id, t.changed, t.revision, t.updated_at, t.active FROM clew_tip AS t
-        WHERE t.changed > :after::bigint ORDER BY t.changed LIMIT :limit::bigint
+        WHERE t.changed > :after::bigint AND (:owner::text IS NULL OR t.owner = :owner::text)
+        ORDER BY t.changed LIMIT :limit::bigint
     )
     UNION ALL
     (
         SELECT NULL, p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
-        WHERE p.changed > :after::bigint ORDER BY p.changed LIMIT :limit::bigint
+        WHERE p.changed > :after::bigint AND :owner::text IS NULL ORDER BY p.changed LIMIT :limit::bigint
     )
 )
 SELECT told.id, told.changed, told.revision, told.updated_at, c.id
@@ -1212,9 +1214,10 @@ SELECT t.id, t.changed, t.revision, t.updated_at, c.id
 FROM clew_session AS s
 JOIN clew_tip AS t ON t.session = s.key
 LEFT JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key AND c.seq = t.active
-WHERE s.id = :id::uuid AND t.changed > :after::bigint
+WHERE s.id = :id::uuid AND t.changed > :after::bigint AND (:owner::text IS NULL OR s.owner = :owner::text)
 UNION ALL
-SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p WHERE p.id = :id::uuid AND p.changed > :after::bigint
+SELECT p.id, p.changed, NULL, NULL, NULL FROM clew_purged AS p
+WHERE p.id = :id::uuid AND p.changed > :after::bigint AND :owner::text IS NULL
 ORDER BY 2;
 
 -- name: insert_key

@@ -448,6 +448,7 @@ class FindCheckpoints(Request, kw_only=True):
 
     metadata: Json | None = None
     source: str | None = None
+    owner: str | None = None
     limit: int = limits.DEFAULT_PAGE
     cursor: str | None = None
     with_attachments: str | None = None
@@ -455,8 +456,8 @@ class FindCheckpoints(Request, kw_only=True):
     @classmethod
     def of(cls, search: CheckpointSearch) -> "FindCheckpoints":
         return cls(
-            metadata=_text(search.metadata), source=search.source, limit=search.limit, cursor=search.cursor,
-            with_attachments=search.with_attachments,
+            metadata=_text(search.metadata), source=search.source, owner=search.owner, limit=search.limit,
+            cursor=search.cursor, with_attachments=search.with_attachments,
         )  # fmt: skip
 
     def seam(self) -> CheckpointSearch:
@@ -464,6 +465,7 @@ class FindCheckpoints(Request, kw_only=True):
         return CheckpointSearch(
             metadata=checks.optional_filter(None if self.metadata is None else self.metadata.value),
             source=checks.optional_source(self.source),
+            owner=checks.optional_owner(self.owner),
             limit=self.limit,
             cursor=self.cursor,
             with_attachments=checks.optional_prefix(self.with_attachments, "with_attachments"),

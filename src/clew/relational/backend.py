@@ -61,8 +61,8 @@ class RelationalBackend(Backend):
     def last_change(self) -> int:
         return self._read(changes_since.last_change)
 
-    def list_changes(self, after: int, session_id: UUID | None, limit: int) -> Changes:
-        return self._read(lambda db: changes_since.list_changes(db, after, session_id, limit))
+    def list_changes(self, after: int, session_id: UUID | None, limit: int, owner: str | None = None) -> Changes:
+        return self._read(lambda db: changes_since.list_changes(db, after, session_id, limit, owner))
 
     def _deferred(self, checkpoint_id: UUID) -> State:
         return State.deferred(lambda: self._read(lambda db: checkpoints.load_state(db, checkpoint_id), checkpoint_id))

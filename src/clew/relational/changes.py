@@ -28,16 +28,16 @@ def last_change(db: Transaction) -> int:
     return _numbers(db).newest
 
 
-def list_changes(db: Transaction, after: int, session_id: UUID | None, limit: int) -> Changes:
+def list_changes(db: Transaction, after: int, session_id: UUID | None, limit: int, owner: str | None = None) -> Changes:
     """See `Backend.list_changes`."""
     decided, newest = _numbers(db)
     if after > decided:
         raise beyond_changes(after, decided)
     newest = max(after, newest)
     if session_id is not None:
-        found = db.fetch_all("changes_of_session", {"after": after, "id": session_id.bytes})
+        found = db.fetch_all("changes_of_session", {"after": after, "id": session_id.bytes, "owner": owner})
         return Changes(items=[_change(row, decided, newest) for row in found], decided=newest, more=False)
-    found = db.fetch_all("changes", {"after": after, "limit": min(limit + 1, MAX_ROWS)})
+    found = db.fetch_all("changes", {"after": after, "limit": min(limit + 1, MAX_ROWS), "owner": owner})
     items = [_change(row, decided, newest) for row in found[:limit]]
     # What is not decided comes last. Where it does not fit, it is told once it is decided.
     if len(found) > limit and found[limit][1] <= decided:

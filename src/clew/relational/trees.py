@@ -68,6 +68,7 @@ def find_checkpoints(db: Transaction, search: CheckpointSearch) -> Page[Checkpoi
     session, seq = (0, 0) if search.cursor is None else decode_cursor("found", search.cursor, (int, int))
     parameters = {
         "source": search.source,
+        "owner": search.owner,
         "metadata": None if search.metadata is None else search.metadata.decode(),
         "after_session": session,
         "after_seq": seq,

@@ -211,8 +211,8 @@ class RemoteBackend(Backend):
     def last_change(self) -> int:
         return self._get("/v1/changes/last", answers.LastChange).last_change
 
-    def list_changes(self, after: int, session_id: UUID | None, limit: int) -> Changes:
-        params = {"after": after, "session_id": session_id, "limit": limit}
+    def list_changes(self, after: int, session_id: UUID | None, limit: int, owner: str | None = None) -> Changes:
+        params = {"after": after, "session_id": session_id, "limit": limit, "owner": owner}
         return self._client.call("GET", "/v1/changes", answers.ChangeList, params=params).value()
 
     def open_watcher(self) -> Watcher:

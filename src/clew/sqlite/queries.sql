@@ -339,7 +339,7 @@ ORDER BY page.key;
 SELECT c.session, c.seq FROM session AS s
 JOIN checkpoint AS c ON c.session = s.key
 LEFT JOIN content AS m ON m.key = c.metadata
-WHERE (:source IS NULL OR s.source = :source) AND s.key >= :after_session
+WHERE (:source IS NULL OR s.source = :source) AND (:owner IS NULL OR s.owner = :owner) AND s.key >= :after_session
     AND (s.key > :after_session OR c.seq > :after_seq)
     AND (:metadata IS NULL OR (m.body IS NULL AND c.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
 ORDER BY s.key, c.seq
@@ -707,9 +707,10 @@ SELECT max((SELECT coalesce(max(changed), 0) FROM session), (SELECT coalesce(max
 -- The last change of each session after a number, in order. One that is purged has no revision.
 SELECT s.id, s.changed, s.revision, s.updated_at, c.id
 FROM session AS s LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
-WHERE s.changed > :after
+WHERE s.changed > :after AND (:owner IS NULL OR s.owner = :owner)
 UNION ALL
-SELECT unhex(substr(p.name, 8)), p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name > 'purged ' AND p.value > :after
+SELECT unhex(substr(p.name, 8)), p.value, NULL, NULL, NULL FROM counter AS p
+WHERE p.name > 'purged ' AND p.value > :after AND :owner IS NULL
 ORDER BY 2
 LIMIT :limit;
 
@@ -717,9 +718,10 @@ LIMIT :limit;
 -- The same of one session.
 SELECT s.id, s.changed, s.revision, s.updated_at, c.id
 FROM session AS s LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
-WHERE s.id = :id AND s.changed > :after
+WHERE s.id = :id AND s.changed > :after AND (:owner IS NULL OR s.owner = :owner)
 UNION ALL
-SELECT :id, p.value, NULL, NULL, NULL FROM counter AS p WHERE p.name = 'purged ' || hex(:id) AND p.value > :after
+SELECT :id, p.value, NULL, NULL, NULL FROM counter AS p
+WHERE p.name = 'purged ' || hex(:id) AND p.value > :after AND :owner IS NULL
 ORDER BY 2;
 
 -- name: insert_key

@@ -58,19 +58,21 @@ class TreeMethods(CheckpointMethods):
         *,
         metadata: Mapping[str, Any] | None,
         source: str | None = None,
+        owner: str | None = None,
         with_attachments: str | None = None,
         limit: int = limits.DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page[CheckpointSummary]:
         """The checkpoints of every session whose state's metadata has these top-level keys with equal values.
 
-        Each item has its metadata, and attachments as in `list_checkpoints`. `source` looks only at sessions of that
-        source. Every checkpoint of these is looked at: there is no index of what metadata may hold.
+        Each item has its metadata, and attachments as in `list_checkpoints`. `source` and `owner` look only at
+        sessions of theirs. Every checkpoint of these is looked at: there is no index of what metadata may hold.
         """
         checks.page(limit, 0, cursor)
         search = CheckpointSearch(
             metadata=checks.optional_filter(metadata),
             source=checks.optional_source(source),
+            owner=checks.optional_owner(owner),
             limit=limit,
             cursor=cursor,
             with_attachments=checks.optional_prefix(with_attachments, "with_attachments"),

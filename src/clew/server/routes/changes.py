@@ -38,10 +38,12 @@ class ChangeRoutes(Controller):
         after: FromQuery[int] = 0,
         session_id: FromQuery[UUID | None] = None,
         limit: FromQuery[int] = limits.WATCH_PAGE,
+        owner: FromQuery[str | None] = None,
     ) -> Answer[answers.ChangeList]:
-        """The last change of each session, or of one, that has changed after a number."""
+        """The last change of each session, or of one, or of those of an owner, that has changed after a number."""
         checks.page(limit, after, None)
-        return Answer(plain.changes(served.backend.list_changes(after, session_id, limit)))
+        found = served.backend.list_changes(after, session_id, limit, checks.optional_owner(owner))
+        return Answer(plain.changes(found))
 
     @get("/changes/last")
     def last_change(self, served: Served) -> Answer[answers.LastChange]:

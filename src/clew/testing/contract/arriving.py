@@ -2,18 +2,11 @@
 
 from uuid import uuid4
 
-from clew.backend import Backend, NewCheckpoint, NewFork, NewSession
+from clew.backend import NewCheckpoint, NewFork, NewSession
 from clew.model import Attachment, Session, Visibility
 from clew.store import Store
 from clew.testing.contract.attachments import TalkContract
-from clew.testing.contract.base import active, users
-
-
-def _backend(store: Store) -> Backend:
-    """The backend under a store, awaited ones included."""
-    awaited = getattr(store, "_store", None)
-    backend: Backend = store._backend if awaited is None else awaited.sync._backend
-    return backend
+from clew.testing.contract.base import active, backend_of, users
 
 
 def _arriving(**changes: object) -> NewCheckpoint:
@@ -34,20 +27,20 @@ class ArrivalContract(TalkContract):
             visibility=Visibility.PRIVATE, cwd=None, source=None, source_id=None, parent_session_id=parent,
             parent_may_be_missing=True, created_at=3, now=3, fingerprint=None,
         )  # fmt: skip
-        made = _backend(store).create_session(new)
+        made = backend_of(store).create_session(new)
         assert (made.active_checkpoint, made.parent_session_id, made.revision) == (None, parent, 1)
         assert list(store.verify()) == []
         assert store.append(made.id, users("a")).parent_id is None
 
     def test_a_fork_can_come_without_checkpoints(self, store: Store, talk: Session) -> None:
         new = NewFork(id=uuid4(), checkpoint_id=None, source_checkpoint=active(talk).id, title=None, now=3)
-        made = _backend(store).fork_session(talk.id, new)
+        made = backend_of(store).fork_session(talk.id, new)
         assert (made.active_checkpoint, made.forked_from, made.revision) == (None, active(talk).id, 1)
         assert list(store.verify()) == []
 
     def test_a_checkpoint_can_come_with_the_time_of_its_last_change(self, store: Store, talk: Session) -> None:
         new = _arriving(parent=active(talk).id, updated_at=9)
-        made = _backend(store).write_checkpoint(talk.id, new)
+        made = backend_of(store).write_checkpoint(talk.id, new)
         found = store.get_checkpoint(new.id)
         assert (made.created_at, made.updated_at) == (found.created_at, found.updated_at)
         assert (found.updated_at - found.created_at).microseconds == 4
@@ -55,19 +48,19 @@ class ArrivalContract(TalkContract):
 
     def test_a_checkpoint_can_come_without_becoming_active(self, store: Store, talk: Session) -> None:
         new = _arriving(parent=active(talk).id, activate=False)
-        _backend(store).write_checkpoint(talk.id, new)
+        backend_of(store).write_checkpoint(talk.id, new)
         assert store.get_active_checkpoint(talk.id).id == active(talk).id
         assert [item.id for item in store.list_checkpoints(talk.id)][-1] == new.id
         assert list(store.verify()) == []
 
     def test_what_waits_for_a_label_is_handed_out(self, store: Store, talk: Session) -> None:
         store.attach(talk.id, {"b": Attachment(b"12", "x/y"), "a": bytes(300_000)}, label="later")
-        found = _backend(store).get_waiting(talk.id, "later")
+        found = backend_of(store).get_waiting(talk.id, "later")
         assert {name: (bytes(item), item.content_type) for name, item in found.items()} == {
             "a": (bytes(300_000), None),
             "b": (b"12", "x/y"),
         }
-        assert _backend(store).get_waiting(talk.id, "never") == {}
+        assert backend_of(store).get_waiting(talk.id, "never") == {}
 
     def test_a_session_that_was_purged_can_come_back_and_be_purged_again(self, store: Store) -> None:
         id = uuid4()

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from clew import limits
+from clew.backend import Backend
 from clew.model import SAME, Checkpoint, CheckpointSummary, Message, Page, Session, SessionSummary
 from clew.reports import Finding
 from clew.store import Store
@@ -20,6 +21,13 @@ EVERYTHING = 1_000
 
 OpenBackup = Callable[[Path], Store]
 """Opens the file that `backup` made, as a store that the test closes."""
+
+
+def backend_of(store: Store) -> Backend:
+    """The backend under a store, awaited ones included."""
+    awaited = getattr(store, "_store", None)
+    backend: Backend = store._backend if awaited is None else awaited.sync._backend
+    return backend
 
 
 class Contract:

@@ -10,8 +10,10 @@ from clew.errors import ConflictError, InvalidRequestError, NotFoundError
 from clew.model import Session
 from clew.store import Store
 from clew.testing.contract.base import (
+    EVERYTHING,
     Contract,
     active,
+    backend_of,
     ids,
     nothing_changes,
     revision,
@@ -185,6 +187,48 @@ class OwnerContract(Contract):
         assert store.list_sessions(owner="Ada", status="DELETED", count=True).total == 1
         assert store.list_sessions(owner="nobody", count=True).total == 0
         assert store.list_sessions().total == sum(map(len, made.values()))
+
+    # -- checkpoints and changes
+
+    def test_checkpoints_are_found_among_the_sessions_of_one_owner(self, store: Store) -> None:
+        made = {
+            owner: store.create_session("", messages=users("a"), metadata={"k": 1}, owner=owner) for owner in EVERYBODY
+        }
+        for owner in ("Ada", "Bob"):
+            assert ids(store.find_checkpoints(metadata={"k": 1}, owner=owner)) == [active(made[owner]).id]
+        assert len(store.find_checkpoints(metadata={"k": 1})) == 3
+        assert store.find_checkpoints(metadata=None, owner="ada").items == []
+        with pytest.raises(InvalidRequestError, match="owner must not be empty"):
+            store.find_checkpoints(metadata=None, owner="")
+
+    def test_the_changes_of_one_owner_are_those_of_their_sessions_and_no_purges(self, store: Store) -> None:
+        start = store.last_change()
+        made = {owner: store.create_session("", owner=owner).id for owner in EVERYBODY}
+        gone = store.create_session("", owner="Ada").id
+        store.purge_session(gone)
+        backend = backend_of(store)
+        for owner in ("Ada", "Bob"):
+            found = backend.list_changes(start, None, EVERYTHING, owner)
+            assert [change.session_id for change in found.items] == [made[owner]]
+            assert (found.decided, found.more) == (store.last_change(), False)
+            assert [change.session_id for change in backend.list_changes(start, made["Ada"], 1, owner).items] == (
+                [made["Ada"]] if owner == "Ada" else []
+            )
+        assert list(backend.list_changes(start, gone, 1, "Ada").items) == []
+        assert {change.session_id for change in backend.list_changes(start, None, EVERYTHING).items} == {
+            *made.values(), gone,
+        }  # fmt: skip
+
+    def test_changes_of_one_owner_come_in_pages_that_miss_nothing(self, store: Store) -> None:
+        start = store.last_change()
+        wanted = [store.create_session("", owner=owner).id for _ in range(3) for owner in ("Ada", "Bob")][::2]
+        seen: list[UUID] = []
+        more = True
+        while more:
+            found = backend_of(store).list_changes(start, None, 2, "Ada")
+            seen += [change.session_id for change in found.items]
+            start, more = found.decided, found.more
+        assert seen == wanted
 
     # -- without the state
 
