@@ -27,7 +27,7 @@ from clew.model import (
     StoredState,
     Visibility,
 )
-from clew.protocol.codec import Json
+from clew.protocol.codec import Bodies, Json
 from clew.protocol.failures import Failure
 from clew.reports import Compaction, Finding, Progress
 
@@ -42,11 +42,11 @@ class Answer(msgspec.Struct, kw_only=True):
 class StateForm(Answer, kw_only=True):
     """A state, undecoded."""
 
-    messages: list[Json] = []
+    messages: Bodies = msgspec.field(default_factory=lambda: Bodies([]))
     metadata: Json | None = None
 
     def value(self, checkpoint_id: UUID) -> State:
-        texts = [message.text for message in self.messages]
+        texts = list(self.messages.texts)
         return State.stored(StoredState(texts, None if self.metadata is None else self.metadata.text, checkpoint_id))
 
 
@@ -254,7 +254,7 @@ class Descent(Answer, kw_only=True):
 class Messages(Answer, kw_only=True):
     """Some messages of a checkpoint."""
 
-    messages: list[Json]
+    messages: Bodies
 
 
 class DiffAnswer(Answer, kw_only=True):

@@ -11,12 +11,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from clew.errors import CorruptStateError, InvalidRequestError
-from clew.messages import decode_value, encode_message, encode_metadata, join_bodies
+from clew.messages import decode_value, encode_message, encode_metadata
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
 
 T = TypeVar("T")
+
+_NO_JSON = b"\0"
+"""A byte that stands in no JSON text, for what is put in later."""
+
+_PLACE = msgspec.Raw(b"[" + _NO_JSON + b"]")
 
 
 class Json:
@@ -47,7 +52,7 @@ class Json:
 
 
 class Bodies:
-    """Stored messages on their way out, in order."""
+    """Stored messages as their JSON texts, in order."""
 
     __slots__ = ("texts",)
 
@@ -59,7 +64,7 @@ def encode(value: Any, media_type: str) -> bytes:
     """A body that says `value`."""
     if media_type == MSGPACK:
         return msgspec.msgpack.encode(value, enc_hook=_to_msgpack)
-    return msgspec.json.encode(value, enc_hook=_to_json)
+    return _encode_json(value)
 
 
 def decode(body: bytes, kind: type[T], media_type: str) -> T:
@@ -86,12 +91,30 @@ def json_metadata(value: Json | None, name: str = "metadata") -> bytes | None:
     return None if value is None else encode_metadata(value.value, name)
 
 
-def _to_json(value: Any) -> Any:
-    if isinstance(value, Json):
-        return msgspec.Raw(value.text)
-    if isinstance(value, Bodies):
-        return msgspec.Raw(join_bodies(value.texts))
-    raise NotImplementedError(type(value).__name__)
+def _encode_json(value: Any) -> bytes:
+    """JSON in which all messages are put together at once: a long conversation is copied once, not three times."""
+    found: list[Bodies] = []
+
+    def to_json(part: Any) -> Any:
+        if isinstance(part, Json):
+            return msgspec.Raw(part.text)
+        if isinstance(part, Bodies):
+            found.append(part)
+            return _PLACE
+        raise NotImplementedError(type(part).__name__)
+
+    text = msgspec.json.encode(value, enc_hook=to_json)
+    if not found:
+        return text
+    before, *after = text.split(_NO_JSON)
+    pieces = [before]
+    for bodies, rest in zip(found, after, strict=True):
+        for body in bodies.texts:
+            pieces += (body, b",")
+        if bodies.texts:
+            pieces.pop()
+        pieces.append(rest)
+    return b"".join(pieces)
 
 
 def _to_msgpack(value: Any) -> Any:
@@ -103,7 +126,13 @@ def _to_msgpack(value: Any) -> Any:
 
 
 def _from_wire(kind: type, value: Any) -> Any:
+    if kind is Json:
+        return _json_from_wire(value)
+    if kind is Bodies and isinstance(value, list):
+        return Bodies([item if isinstance(item, bytes) else _json_from_wire(item).text for item in value])
+    raise NotImplementedError(kind.__name__)
+
+
+def _json_from_wire(value: Any) -> Json:
     """Bytes are of MessagePack; JSON has none."""
-    if kind is not Json:
-        raise NotImplementedError(kind.__name__)
     return Json(text=value) if isinstance(value, bytes) else Json(value=value)

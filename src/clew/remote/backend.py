@@ -153,7 +153,7 @@ class RemoteBackend(Backend):
     def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
         params = {"start": start, "stop": stop, **_STORED}
         found = self._client.call("GET", f"{CHECKPOINTS}/{checkpoint_id}/messages", answers.Messages, params=params)
-        return [message.text for message in found.messages]
+        return list(found.messages.texts)
 
     def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
         return self._get(f"{CHECKPOINTS}/{checkpoint_id}/descent", answers.Descent).ids

@@ -7,13 +7,13 @@ import msgspec
 from litestar import Request as HttpRequest
 from litestar import Response
 from litestar.dto import AbstractDTO
-from litestar.openapi.spec import Reference, Schema
+from litestar.openapi.spec import OpenAPIType, Reference, Schema
 from litestar.plugins import OpenAPISchemaPlugin, SerializationPlugin
 from litestar.response.base import ASGIResponse
 from litestar.typing import FieldDefinition
 
 from clew.errors import InvalidRequestError
-from clew.protocol.codec import JSON, MSGPACK, Json, decode, encode
+from clew.protocol.codec import JSON, MSGPACK, Bodies, Json, decode, encode
 from clew.protocol.requests import Request
 
 T = TypeVar("T")
@@ -55,14 +55,17 @@ class RequestBodies(SerializationPlugin):
 
 
 class JsonSchemas(OpenAPISchemaPlugin):
-    """Describes a value that users store: anything."""
+    """Describes what users store: any value, and messages, which are objects."""
 
     @staticmethod
     def is_plugin_supported_type(value: Any) -> bool:
-        return value is Json
+        return value is Json or value is Bodies
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
-        return Schema(description="Any JSON value, as it was stored.")
+        if field_definition.annotation is Json:
+            return Schema(description="Any JSON value, as it was stored.")
+        message = Schema(type=OpenAPIType.OBJECT, description="A message, as it was stored.")
+        return Schema(type=OpenAPIType.ARRAY, items=message)
 
 
 class Answer(Response[T], Generic[T]):

@@ -8,11 +8,13 @@ Nothing that is stored is changed. The rules are those of the agent's `ChatMessa
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from clew import limits
+from clew.hashing import content_hash
 from clew.messages import decode_value, join_bodies
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -96,20 +98,38 @@ class ChatMessage(_Struct):
 _messages = msgspec.json.Decoder(list[ChatMessage])
 _anything = msgspec.json.Decoder()
 
+_taken: dict[bytes, None] = {}
+"""The hashes of messages that the reader takes as they are: a conversation is sent again with every step of it."""
+
 
 def strict_messages(bodies: Sequence[bytes]) -> Sequence[bytes]:
     """Stored messages as the reader takes them: all of them as they are, where it does."""
-    joined = join_bodies(bodies)
-    if _is_read(_messages, joined) and all(map(_is_shallow, bodies)) and not _may_be_huge(joined):
+    hashes = list(map(content_hash, bodies))
+    new = {hash: body for hash, body in zip(hashes, bodies, strict=True) if hash not in _taken}
+    if not new:
         return bodies
-    return [strict_message(body) for body in bodies]
+    if _are_taken(list(new.values())):
+        _remember(new)
+        return bodies
+    shown = {hash: strict_message(body) for hash, body in new.items()}
+    _remember(hash for hash, body in new.items() if shown[hash] is body)
+    return [shown.get(hash, body) for hash, body in zip(hashes, bodies, strict=True)]
 
 
 def strict_message(body: bytes) -> bytes:
     """A stored message, as it is where the reader takes that."""
-    if _is_read(_messages, join_bodies([body])) and _is_shallow(body) and not _may_be_huge(body):
-        return body
-    return _encode(_converted(_whole_characters(decode_value(body))))
+    return body if _are_taken([body]) else _encode(_converted(_whole_characters(decode_value(body))))
+
+
+def _are_taken(bodies: Sequence[bytes]) -> bool:
+    joined = join_bodies(bodies)
+    return _is_read(_messages, joined) and all(map(_is_shallow, bodies)) and not _may_be_huge(joined)
+
+
+def _remember(hashes: Iterable[bytes]) -> None:
+    if len(_taken) > limits.MAX_TAKEN_MESSAGES:
+        _taken.clear()
+    _taken.update(dict.fromkeys(hashes))
 
 
 def strict_value(body: bytes) -> bytes:
