@@ -6,8 +6,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.server.asking import spoken
 
 from clew import Session, Store, limits
+from clew.server.idempotency import Repeats
 from clew.testing.contract.base import users
 
 KEY = {"Idempotency-Key": "once"}
@@ -32,6 +34,7 @@ def test_a_repeated_request_gets_its_answer_again_and_changes_nothing(
     client: httpx2.Client, store: Store, talk: Session
 ) -> None:
     first, again = append(client, talk), append(client, talk)
+    assert first.headers.pop("x-request-id") != again.headers.pop("x-request-id")  # each request has its own
     assert (again.status_code, again.content, again.headers) == (first.status_code, first.content, first.headers)
     assert store.get_session(talk.id).revision == 2
 
@@ -51,10 +54,11 @@ def test_a_key_with_another_body_is_a_conflict(client: httpx2.Client, store: Sto
 
 def test_a_key_belongs_to_an_address_and_to_who_asks(client: httpx2.Client, store: Store, talk: Session) -> None:
     other = store.create_session("other", messages=users("a"))
-    append(client, talk)
-    append(client, other)
-    append(client, talk, Authorization="Bearer another")
-    assert (store.get_session(talk.id).revision, store.get_session(other.id).revision) == (3, 2)
+    for token in [store.create_key("Ada", "admin").token for _ in range(2)]:
+        append(client, talk, Authorization=f"Bearer {token}")
+        append(client, talk, Cookie=f"clew_key={token}")  # whoever it is: how they say so is all the same
+        append(client, other, Authorization=f"Bearer {token}")
+    assert (store.get_session(talk.id).revision, store.get_session(other.id).revision) == (3, 3)
 
 
 def test_a_refusal_is_remembered_too(client: httpx2.Client, store: Store, talk: Session) -> None:
@@ -112,3 +116,16 @@ def test_answers_are_kept_neither_for_ever_nor_without_limit(
 def test_a_key_has_a_limit(client: httpx2.Client, talk: Session) -> None:
     answer = append(client, talk, **{"Idempotency-Key": "k" * 256})
     assert (answer.status_code, answer.json()["error"]["key"]) == (400, "INVALID_REQUEST")
+
+
+def test_being_asked_to_come_back_later_is_no_answer_to_keep() -> None:
+    """A store that is itself behind a server may be asked to slow down."""
+    statuses = [429, 201]
+
+    async def busy(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": statuses.pop(0), "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = Repeats(busy, 100)
+    scope = {"method": "POST", "headers": [(b"idempotency-key", b"1")]}
+    assert [spoken(app, scope)[0]["status"] for _ in range(3)] == [429, 201, 201]

@@ -19,6 +19,7 @@ from clew.cli.changing import delete_command, purge_command, rename_command, res
 from clew.cli.comparing import diff_command
 from clew.cli.copying import copy_command
 from clew.cli.drawing import tree_command
+from clew.cli.giving import give_command
 from clew.cli.info import info_command
 from clew.cli.keys import key_group
 from clew.cli.labelling import label_command
@@ -119,6 +120,7 @@ for command in (
     delete_command,
     diff_command,
     fork_command,
+    give_command,
     info_command,
     key_group,
     label_command,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from clew.backend import StalePrefixError
+from clew.backend import ForbiddenError, StalePrefixError
 from clew.errors import (
     ConflictError,
     CorruptStateError,
@@ -51,6 +51,7 @@ class _Kind(NamedTuple):
 _KINDS = [
     _Kind(NotFoundError, 404, "NOT_FOUND", NotFoundError.code),
     _Kind(InvalidRequestError, 400, "INVALID_REQUEST", InvalidRequestError.code),
+    _Kind(ForbiddenError, 403, "FORBIDDEN", "forbidden"),
     _Kind(UnauthorizedError, 401, "UNAUTHORIZED", UnauthorizedError.code),
     _Kind(ConflictError, 409, "CONFLICT", ConflictError.code),
     _Kind(RateLimitedError, 429, "RATE_LIMITED", RateLimitedError.code),

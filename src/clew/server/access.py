@@ -1,60 +1,96 @@
-"""Who may come in: with an API key of the store's, or from this machine while the store has none.
+"""Who comes in, and as whom: by an API key of the store's, or from this machine while the store has none.
 
-Whose a session is decides nothing here yet, so only keys of the role admin are let in: each would see everything.
+What they may do then is decided by `clew.server.rights`. Whoever has no key comes as far as they could read something
+public.
 """
 
 import asyncio
 import ipaddress
-from urllib.parse import urlsplit
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, urlsplit
 
 from clew.backend import Backend
 from clew.errors import StorageError, UnauthorizedError
-from clew.model import ApiKey, Role
 from clew.server.asgi import App, Receive, Scope, Send
-from clew.server.refusals import refuse
+from clew.server.callers import ANYBODY, LOCAL, Caller, name_caller
+from clew.server.refusals import redirect, refuse
+from clew.server.rights import no_key
 from clew.store import Store
 
-KEY = "clew.key"
-"""Where a request has the API key that it came with."""
+COOKIE = "clew_key"
+"""What holds the API key of a browser that has logged in."""
+
+LOGIN = "/login"
+LOGOUT = "/logout"
 
 _FOR_EVERYBODY = ("/healthz", "/readyz")
+_FOR_ANYBODY = ("/v1/sessions/", "/sessions/", "/static/")
+"""How paths begin under which something public may be."""
+
+_READS = ("GET", "HEAD")
 _SCHEME = "bearer "
-_FORBIDDEN = 403
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 class Gate:
-    """Stands before an application and lets in who may come."""
+    """Stands before an application, and says who it is that asks."""
 
     def __init__(self, app: App, backend: Backend) -> None:
         self._app = app
         self._store = Store(backend)  # one of its own: when a key was used is no business of the clock of the other
+        self._has_keys = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in _FOR_EVERYBODY:
             try:
-                scope = {**scope, KEY: await asyncio.to_thread(self._admitted, scope)}
+                scope = name_caller(scope, await asyncio.to_thread(self._caller, scope))
             except StorageError as error:
-                await refuse(send, error, _FORBIDDEN if isinstance(error, _RoleTooLowError) else None)
+                await self._turn_away(scope, send, error)
                 return
         await self._app(scope, receive, send)
 
-    def _admitted(self, scope: Scope) -> ApiKey | None:
-        """The key of a request, None where none is needed; UnauthorizedError for whoever may not come in."""
+    def _caller(self, scope: Scope) -> Caller:
+        """Who makes a request; UnauthorizedError for whoever may not come in."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        token = _token(headers.get("authorization", ""))
-        if not self._store.list_keys():
+        bearer = _token(headers.get("authorization", ""))
+        cookie = _cookie(headers.get("cookie", "")) if bearer is None else None
+        if cookie is not None:
+            _check_origin(scope, headers)  # a browser sends its cookies whoever has it ask
+        token = bearer or cookie
+        if token is not None:
+            try:
+                return self._holder(token)
+            except UnauthorizedError:
+                if bearer is not None and self._is_locked():
+                    raise
+        return self._nobody(scope, headers)
+
+    def _holder(self, token: str) -> Caller:
+        return Caller(key=self._store.authenticate(token), token=token)
+
+    def _nobody(self, scope: Scope, headers: dict[str, str]) -> Caller:
+        if not self._is_locked():
             _check_is_near(scope, headers)
-            return None
-        if token is None:
-            raise UnauthorizedError("an API key is needed: Authorization: Bearer KEY")
-        key = self._store.authenticate(token)
-        if key.role is not Role.ADMIN:
-            raise _RoleTooLowError(f"this key has the role {key.role.value}; as yet this server is for admin alone")
-        return key
+            return LOCAL
+        _check_origin(scope, headers)
+        is_read = scope["method"] in _READS and scope["path"].startswith(_FOR_ANYBODY)
+        if is_read or scope["path"] in (LOGIN, LOGOUT):
+            return ANYBODY
+        raise no_key()
 
+    def _is_locked(self) -> bool:
+        """Whether the store has a key: revoked ones count, so one that had some is never open again."""
+        self._has_keys = self._has_keys or bool(self._store.list_keys())
+        return self._has_keys
 
-class _RoleTooLowError(UnauthorizedError):
-    """The server knows who asks, and does not let them do this."""
+    async def _turn_away(self, scope: Scope, send: Send, error: StorageError) -> None:
+        """A browser that asks for a page is sent to where it can log in."""
+        accepted = dict(scope["headers"]).get(b"accept", b"")
+        is_page = scope["method"] in _READS and b"text/html" in accepted and not scope["path"].startswith("/v1/")
+        if is_page and self._has_keys:
+            await redirect(send, f"{LOGIN}?next={quote(_local_path(scope))}")
+        else:
+            await refuse(send, error)
 
 
 def _token(authorization: str) -> str | None:
@@ -62,15 +98,55 @@ def _token(authorization: str) -> str | None:
     return token if scheme.lower() == _SCHEME and token else None
 
 
+def _cookie(header: str) -> str | None:
+    try:
+        found = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return None
+    return found.value if found is not None and found.value else None
+
+
+def _local_path(scope: Scope) -> str:
+    query: bytes = scope.get("query_string", b"")
+    return str(scope["path"]) + (f"?{query.decode('latin-1')}" if query else "")
+
+
 def _check_is_near(scope: Scope, headers: dict[str, str]) -> None:
     """UnauthorizedError unless a program of this machine asks: no other machine, and no page of another site."""
     client = scope.get("client")
     if client is not None and not _is_loopback(client[0]):
         raise UnauthorizedError("the store has no API key yet, so only programs of this machine are let in")
-    host, origin = headers.get("host", ""), headers.get("origin")
+    if any(name in headers for name in _FORWARDED):
+        # A proxy on this machine makes everybody look near.
+        raise UnauthorizedError("the store has no API key yet, so nothing that a proxy brings is let in")
     # A page elsewhere can have a browser here ask anything, under a name that leads here: the browser says which.
-    if not _is_loopback(urlsplit(f"//{host}").hostname or "") or (origin and urlsplit(origin).netloc != host):
-        raise UnauthorizedError("a page of another site may not ask")
+    if not _is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname or ""):
+        raise _another_site()
+    if not _is_same_origin(headers) and not _is_link(scope, headers):
+        raise _another_site()
+
+
+def _is_link(scope: Scope, headers: dict[str, str]) -> bool:
+    """Whether somebody follows a link from another site: the page that they come to is theirs alone to see."""
+    given = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return scope["method"] in _READS and "origin" not in headers and given == ("navigate", "document")
+
+
+def _check_origin(scope: Scope, headers: dict[str, str]) -> None:
+    """UnauthorizedError where a page of another site has the browser change something in its user's name."""
+    if scope["method"] not in _READS and not _is_same_origin(headers):
+        raise _another_site()
+
+
+def _is_same_origin(headers: dict[str, str]) -> bool:
+    origin = headers.get("origin")
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return False
+    return not origin or urlsplit(origin).netloc == headers.get("host", "")
+
+
+def _another_site() -> UnauthorizedError:
+    return UnauthorizedError("a page of another site may not ask")
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Scope as HttpScope
 
 import clew
 from clew import limits
@@ -22,6 +23,7 @@ from clew.protocol import SERVER_HEADER
 from clew.server.access import Gate
 from clew.server.asgi import App, Message, Receive, Scope, Send
 from clew.server.bodies import JsonSchemas, RequestBodies
+from clew.server.callers import caller_of
 from clew.server.failures import on_any_error, on_http_error, on_storage_error
 from clew.server.idempotency import Repeats
 from clew.server.routes import ROUTES
@@ -63,11 +65,14 @@ def _routed(served: Serving, opened: Store | None, max_request_bytes: int) -> Li
             if opened is not None:
                 opened.close()
 
+    def to_caller(scope: HttpScope) -> Serving:
+        return served.to(caller_of(scope))
+
     return Litestar(
         ROUTES,
         lifespan=[lifespan],
         dependencies={
-            "served": Provide(lambda: served, sync_to_thread=False),
+            "served": Provide(to_caller, sync_to_thread=False),
             "forms": Provide(forms_by_name, sync_to_thread=False),
         },
         exception_handlers={

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: a request sent again, because its answer was lost, gets that answer and is not carried out again.
 
-Answers are kept in memory, for a while and not without limit. A key belongs to an address and to whoever is let in by
-the same `Authorization`; with another body it is a mistake of the client's.
+Answers are kept in memory, for a while and not without limit. A key belongs to an address and to a caller; with
+another body it is a mistake of the client's.
 """
 
 import asyncio
@@ -9,22 +9,25 @@ import hashlib
 import time
 from collections import OrderedDict
 from typing import NamedTuple
+from uuid import UUID
 
 from clew import limits
 from clew.errors import ConflictError, InvalidRequestError
 from clew.protocol import REPEAT_HEADER
 from clew.server.asgi import App, Message, Receive, Scope, Send
+from clew.server.callers import caller_of
 from clew.server.refusals import refuse
 
+_TOO_MANY = 429
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _HEADER = REPEAT_HEADER.lower().encode()
-_MAX_KEY_BYTES = 255
+MAX_KEY_BYTES = 255
 
 
 class _Key(NamedTuple):
     method: str
     path: str
-    authorization: bytes
+    caller: UUID | None
     text: bytes
 
 
@@ -52,8 +55,8 @@ class Repeats:
         if key is None:
             await self._app(scope, receive, send)
             return
-        if len(key.text) > _MAX_KEY_BYTES:
-            await refuse(send, InvalidRequestError(f"{REPEAT_HEADER} is longer than {_MAX_KEY_BYTES} bytes"))
+        if len(key.text) > MAX_KEY_BYTES:
+            await refuse(send, InvalidRequestError(f"{REPEAT_HEADER} is longer than {MAX_KEY_BYTES} bytes"))
             return
         body = await _read(receive, self._max_request_bytes)
         if body is None:
@@ -62,7 +65,7 @@ class Repeats:
         await self._answer(key, body, scope, receive, send)
 
     async def _answer(self, key: _Key, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        digest = hashlib.sha256(body).digest()
+        digest = hashlib.sha256(scope.get("query_string", b"") + b"\n" + body).digest()
         while (kept := self._find(key)) is not None:
             if kept.body != digest:
                 await refuse(send, ConflictError(f"{REPEAT_HEADER} was used for another request"))
@@ -88,9 +91,10 @@ class Repeats:
             self._settle(key, kept, said)
 
     def _settle(self, key: _Key, kept: _Kept, said: list[Message]) -> None:
-        """What the server failed to do may be tried again; everything else has been answered."""
+        """What the server failed to do, or put off, may be tried again; everything else has been answered."""
         kept.size = sum(len(message.get("body", b"")) for message in said)
-        is_final = bool(said) and said[0].get("status", 500) < 500 and not said[-1].get("more_body")
+        status = said[0].get("status", 500) if said else 500
+        is_final = status < 500 and status != _TOO_MANY and not said[-1].get("more_body")
         if is_final and kept.size <= limits.MAX_KEPT_ANSWER_BYTES:
             self._bytes += kept.size
             kept.answer.set_result(said)
@@ -128,8 +132,8 @@ def _key(scope: Scope) -> _Key | None:
     text = headers.get(_HEADER)
     if text is None:
         return None
-    authorization = hashlib.sha256(headers.get(b"authorization", b"")).digest()
-    return _Key(scope["method"], scope["path"], authorization, text)
+    key = caller_of(scope).key
+    return _Key(scope["method"], scope["path"], None if key is None else key.id, text)
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:

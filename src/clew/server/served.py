@@ -12,22 +12,42 @@ from litestar.params import FromQuery
 from clew.backend import Backend
 from clew.errors import InvalidRequestError
 from clew.server.bell import Bell
+from clew.server.callers import LOCAL, Caller
 from clew.server.forms import BY_NAME, FormName, Forms
+from clew.server.rights import Rights
 from clew.store import Store
 
 
 class Serving:
-    """A store and what stands beside it while it is served."""
+    """A store, open to one who asks as far as they may, and what stands beside it while it is served."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, caller: Caller = LOCAL, bell: Bell | None = None, whole: Store | None = None
+    ) -> None:
         self.store = store
+        self._whole = whole or store
+        self.caller = caller
         self.backend: Backend = store._backend
         self.clock: Callable[[], int] = store._clock
-        self.bell = Bell(self.backend)
+        self.bell = bell or Bell(self.backend)
+
+    def to(self, caller: Caller) -> "Serving":
+        """The same for who asks."""
+        store = self.store if caller.is_admin else Store(Rights(self.backend, caller), clock=self.clock)
+        return Serving(store, caller, self.bell, self._whole)
+
+    def check_store(self) -> None:
+        """StorageError where the store does not answer, whoever asks."""
+        self._whole.last_change()
+
+    def check_caller(self) -> None:
+        """UnauthorizedError where the key of who asks has been revoked: for answers that go on and on."""
+        if self.caller.token is not None:
+            self._whole.authenticate(self.caller.token)
 
 
 Served: TypeAlias = NamedDependency[Serving]
-"""How a handler says that it works with the store."""
+"""How a handler says that it works with the store, as far as who asks may."""
 
 Shown: TypeAlias = NamedDependency[Forms]
 """How a handler says that its answer has the form that the client asked for."""

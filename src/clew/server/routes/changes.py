@@ -13,6 +13,7 @@ from litestar.params import FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from clew import checks, limits
+from clew.errors import UnauthorizedError
 from clew.protocol import answers
 from clew.server import forms as plain
 from clew.server.bodies import Answer
@@ -63,7 +64,7 @@ class ChangeRoutes(Controller):
     ) -> ServerSentEvent:
         """Changes as server-sent events; the id of each is what `Last-Event-ID` goes on from."""
         position = await asyncio.to_thread(_begin, served, session_id, last_event_id)
-        return ServerSentEvent(_events(served, session_id, position))
+        return ServerSentEvent(change_events(served, session_id, position))
 
 
 def _begin(served: Serving, session_id: UUID | None, after: int | None) -> int:
@@ -75,10 +76,13 @@ def _begin(served: Serving, session_id: UUID | None, after: int | None) -> int:
     return after
 
 
-async def _events(served: Serving, session_id: UUID | None, position: int) -> AsyncIterator[ServerSentEventMessage]:
+async def change_events(
+    served: Serving, session_id: UUID | None, position: int
+) -> AsyncIterator[ServerSentEventMessage]:
+    """Changes after a number, as they happen: until the server ends, or whoever listens is let in no more."""
     told: dict[UUID, int | None] = {}  # beyond what is decided, so these will be listed again
     rung, spoken = 0, time.monotonic()
-    while not served.bell.is_stopped:
+    while not served.bell.is_stopped and await asyncio.to_thread(_is_welcome, served):
         found = await asyncio.to_thread(served.backend.list_changes, position, session_id, limits.WATCH_PAGE)
         for change in found.items:
             if change.session_id not in told or told[change.session_id] != change.revision:
@@ -91,6 +95,14 @@ async def _events(served: Serving, session_id: UUID | None, position: int) -> As
         if time.monotonic() - spoken >= QUIET_SECONDS:
             yield ServerSentEventMessage(data=None, comment="still here")
             spoken = time.monotonic()
+
+
+def _is_welcome(served: Serving) -> bool:
+    try:
+        served.check_caller()
+    except UnauthorizedError:
+        return False
+    return True
 
 
 def _event(change: Any) -> ServerSentEventMessage:

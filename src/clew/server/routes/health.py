@@ -6,10 +6,9 @@ import litestar
 from litestar import Controller, Request
 
 import clew
-from clew.model import ApiKey
 from clew.protocol import answers
-from clew.server.access import KEY
 from clew.server.bodies import Answer
+from clew.server.callers import caller_of
 from clew.server.served import Served, get
 
 
@@ -26,7 +25,7 @@ class HealthRoutes(Controller):
     @get("/readyz")
     def readyz(self, served: Served) -> Answer[answers.ServerState]:
         """Whether the store answers."""
-        served.backend.last_change()
+        served.check_store()
         return Answer({"status": "ok"})
 
     @litestar.get("/openapi.json", sync_to_thread=False)
@@ -37,7 +36,7 @@ class HealthRoutes(Controller):
     @litestar.get("/v1/account", sync_to_thread=False)
     def account(self, request: Request[Any, Any, Any]) -> Answer[answers.Account]:
         """Who asks."""
-        key: ApiKey | None = dict(request.scope).get(KEY)  # type: ignore[assignment]
+        key = caller_of(request.scope).key
         unknown = dict.fromkeys(("first_name", "last_name", "email"), "")
         name, id = ("local", "local") if key is None else (key.name, str(key.id))
         return Answer({"username": name, "id": id, **unknown})
