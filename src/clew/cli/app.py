@@ -28,6 +28,7 @@ from clew.cli.maintaining import backup_command, compact_command, verify_command
 from clew.cli.migrating import migrate_group
 from clew.cli.options import App, pass_app
 from clew.cli.pruning import prune_command
+from clew.cli.serving import serve_command
 from clew.cli.showing import show_command
 from clew.cli.writing import append_command, new_command
 
@@ -132,6 +133,7 @@ for command in (
     rename_command,
     restore_command,
     rewind_command,
+    serve_command,
     show_command,
     tree_command,
     verify_command,

@@ -73,13 +73,17 @@ def unreachable(target: Target, method: str, error: httpx2.TransportError) -> Un
     return UnavailableError(f"{target.endpoint} gave no answer, and nobody knows whether the change was made: {reason}")
 
 
+_FROM_A_PROXY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+
+
 def retry_after(response: httpx2.Response) -> float | None:
     """How many seconds to wait before asking again; None where asking again is of no use."""
-    if response.status_code in (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT):
-        return 0.0
+    after = response.headers.get("Retry-After", "")
+    seconds = float(after) if after.isdecimal() and after.isascii() else None
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        after = response.headers.get("Retry-After", "")
-        return float(after) if after.isdecimal() else None
+        return seconds
+    if response.status_code in _FROM_A_PROXY and SERVER_HEADER not in response.headers:
+        return seconds or 0.0  # what stands before a server that is being restarted answers in its place
     return None
 
 

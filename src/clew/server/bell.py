@@ -45,6 +45,11 @@ class Bell:
         return self._rung
 
     @property
+    def waiting(self) -> int:
+        """How many wait for it."""
+        return len(self._waiting)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether it will not ring again."""
         return self._stopped

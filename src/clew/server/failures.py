@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from clew.errors import InternalError, InvalidRequestError, NotFoundError, RateLimitedError, StorageError
 from clew.protocol.failures import Failure, as_object, failure, status_of
 from clew.server.bodies import Answer
+from clew.server.seen import note_error
 
 _log = logging.getLogger("clew.server")
 
@@ -18,10 +19,14 @@ RETRY_SECONDS = 1
 
 def on_storage_error(request: Request[Any, Any, Any], error: StorageError) -> Response[Any]:
     """What the store refuses, or cannot do."""
+    id = note_error(request.scope, error.code)
     if isinstance(error, InternalError):
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, RateLimitedError) else None
-    return Answer(as_object(failure(error)), status_code=status_of(error), headers=headers)
+        _log.error("request %s failed", id, exc_info=error)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, RateLimitedError) else {}
+    status = status_of(error)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Answer(as_object(failure(error)), status_code=status, headers=headers)
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -35,7 +40,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A mistake in the server. Nothing of it is told."""
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    _log.error("request %s failed", note_error(request.scope, InternalError.code), exc_info=error)
     return Answer(as_object(failure(InternalError(""))), status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

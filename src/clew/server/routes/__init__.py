@@ -6,6 +6,7 @@ from clew.server.routes.checkpoints import CheckpointRoutes, ManyCheckpoints
 from clew.server.routes.health import HealthRoutes
 from clew.server.routes.keys import KeyRoutes
 from clew.server.routes.maintenance import MaintenanceRoutes
+from clew.server.routes.metrics import MetricsRoutes
 from clew.server.routes.sessions import SessionRoutes
 from clew.server.routes.trees import TreeRoutes
 
@@ -18,6 +19,7 @@ ROUTES = [
     MaintenanceRoutes,
     ManyAttachments,
     ManyCheckpoints,
+    MetricsRoutes,
     SessionRoutes,
     TreeRoutes,
 ]
