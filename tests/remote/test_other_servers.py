@@ -1,27 +1,26 @@
-"""What is no clew server: refused with words that help, and the vendor's own service as far as it goes."""
+"""What is no clew server is refused with words that help."""
 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.support.http_server import LiveServer, live_server, served
+from tests.support.http_server import LiveServer, served
 
 import clew
 from clew import (
     InvalidRequestError,
     NotFoundError,
     RateLimitedError,
-    SessionStatus,
     Store,
     UnauthorizedError,
     UnavailableError,
 )
 from clew.remote import open_backend as open_remote
 from clew.server import create_app
-from clew.testing.contract.base import active, ids, users
+from clew.testing.contract.base import users
 
 KEY = "clew_a-secret"
 
@@ -127,129 +126,6 @@ class TestKeys:
             shown = [repr(store), repr(store._backend), repr(vars(store._backend)), repr(store.backend_info())]
         assert caplog.text
         assert KEY not in f"{shown} {caplog.text} {caught.value!r} {caught.value.__cause__!r}"
-
-
-class Vendor:
-    """The eight endpoints and nothing else, without a word about clew, and the requests that came."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self.keys: set[str] = set()
-        self.asked: list[str] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        headers = dict(scope["headers"])
-        self.keys.add(headers.get(b"authorization", b"").decode())
-        self.asked.append(f"{scope['method']} {scope['path']}")
-
-        async def sent(message: Any) -> None:
-            if "headers" in message:
-                message = {**message, "headers": [pair for pair in message["headers"] if pair[0] != b"clew-server"]}
-            await send(message)
-
-        await self._app(scope, receive, sent)
-
-
-@pytest.fixture(scope="module")
-def vendors_server() -> Iterator[tuple[Vendor, LiveServer]]:
-    vendors: list[Vendor] = []
-
-    def around(app: Any) -> Vendor:
-        vendors.append(Vendor(app))
-        return vendors[0]
-
-    with live_server(around) as server:
-        yield vendors[0], server
-
-
-class TestTheVendorsService:
-    @pytest.fixture
-    def behind(self) -> Iterator[Store]:
-        with clew.open(":memory:") as store:
-            yield store
-
-    @pytest.fixture
-    def vendor(self, vendors_server: tuple[Vendor, LiveServer]) -> Vendor:
-        vendor, _ = vendors_server
-        vendor.asked.clear()
-        return vendor
-
-    @pytest.fixture
-    def store(self, vendors_server: tuple[Vendor, LiveServer], vendor: Vendor, behind: Store) -> Iterator[Store]:
-        _, server = vendors_server
-        server.switch.put(behind._backend, behind._clock)
-        with clew.open(server.url, api_key=KEY) as store:
-            yield store
-
-    def test_sessions_and_checkpoints_work(self, store: Store, behind: Store, vendor: Vendor) -> None:
-        made = store.create_session("Talk", messages=users("a"), metadata={"k": 1}, visibility="PUBLIC", cwd="/r")
-        step = store.append(made.id, users("b"))
-        full = store.create_checkpoint(made.id, users("xy"), parent_id=active(made).id, metadata={"m": 2})
-        assert store.get_checkpoint(step.id).state == behind.get_checkpoint(step.id).state
-        assert (step.state.messages, step.state.metadata) == (users("ab"), {"k": 1})
-        assert (full.parent_id, full.state.messages) == (active(made).id, users("xy"))
-        assert store.get_session(made.id).active_checkpoint == full
-        assert ids(store.list_checkpoints(made.id)) == [active(made).id, step.id, full.id]
-        assert store.update_session(made.id, title="Renamed").title == "Renamed"
-        assert store.get_messages(step.id, start=-1) == users("b")
-        store.delete_session(made.id)
-        assert ids(store.list_sessions(status="DELETED")) == [made.id]
-        assert store.get_session(made.id).status == SessionStatus.DELETED
-        assert vendor.keys == {f"Bearer {KEY}"}
-
-    def test_lists_go_on_to_their_end(self, store: Store) -> None:
-        made = [store.create_session(str(number)).id for number in range(5)]
-        found, cursor = [], None
-        while True:
-            page = store.list_sessions(limit=2, cursor=cursor)
-            found += ids(page)
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert found == made[::-1]
-
-    @pytest.mark.parametrize(
-        "call",
-        [
-            lambda store, id: store.ensure_session("tool", "1"),
-            lambda store, id: store.create_session("", id=id),
-            lambda store, id: store.create_session("", session_metadata={"k": 1}),
-            lambda store, id: store.find_session("tool", "1"),
-            lambda store, id: store.list_sessions(cwd="/r"),
-            lambda store, id: store.list_sessions(count=True),
-            lambda store, id: store.update_session(id, cwd="/r"),
-            lambda store, id: store.update_session(id, title="x", if_revision=1),
-            lambda store, id: store.restore_session(id),
-            lambda store, id: store.purge_session(id),
-            lambda store, id: store.fork_session(id),
-            lambda store, id: store.append(id, [], label="l"),
-            lambda store, id: store.append(id, [], attachments={"f": b"1"}),
-            lambda store, id: store.append(id, [], if_active=id),
-            lambda store, id: store.attach(id, {"f": b"1"}),
-            lambda store, id: store.set_active_checkpoint(id, id),
-            lambda store, id: store.list_checkpoints([id, store.get_active_checkpoint(id).id]),
-            lambda store, id: store.list_checkpoints(id, order="label"),
-            lambda store, id: list(store.verify()),
-            lambda store, id: store.compact(),
-            lambda store, id: store.last_change(),
-            lambda store, id: store.watch(),
-            lambda store, id: store.list_keys(),
-        ],
-    )
-    def test_what_it_lacks_is_refused_by_name_and_never_sent(
-        self, store: Store, vendor: Vendor, call: Callable[[Store, Any], Any]
-    ) -> None:
-        made = store.create_session("")
-        vendor.asked.clear()
-        with pytest.raises(InvalidRequestError, match=r"the (server|service) at http://127.0.0.1:\d+ (has|knows) no "):
-            call(store, made.id)
-        assert not [asked for asked in vendor.asked if not asked.startswith("GET /v1/sessions")]
-
-    def test_what_is_missing_there_is_not_found(self, store: Store) -> None:
-        with pytest.raises(NotFoundError, match="Session 00000000-0000-0000-0000-000000000001 not found"):
-            store.get_session("00000000-0000-0000-0000-000000000001")
 
 
 def test_a_read_only_store_sends_no_write(http_server: LiveServer, behind: Store) -> None:

@@ -1,24 +1,144 @@
-"""The agent's reader of states, as plain code: it returns a state, or raises ValueError where the agent refuses it."""
+"""The agent's reader of states and answers, as plain code: it raises ValueError where the agent would refuse."""
 
 import json
 import math
+import re
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 ROLES = {"system", "developer", "user", "assistant", "tool"}
 DEEPEST = 127
 U32 = range(2**32)
 I64 = range(-(2**63), 2**63)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 
 def read_state(text: bytes) -> dict[str, Any]:
     """A whole answer's state, of which one message that is refused refuses all."""
-    state = json.loads(text.decode(), object_pairs_hook=_pairs, parse_constant=_refuse, parse_float=_number)
+    state = _parsed(text)
+    _read_state(state)
+    return dict(state)
+
+
+def read_answer(what: str, text: bytes) -> None:
+    """A whole answer: `what` is sessions, created, session, deleted, checkpoints, checkpoint or account."""
+    answer = _parsed(text)
+    _check_struct(answer)
+    _ANSWERS[what](answer)
+
+
+def heard_as(message: str) -> str:
+    """The kind of error that the agent takes a message for: it goes by words alone, in this order."""
+    for kind, words in _WORDS.items():
+        if any(word in message for word in words):
+            return kind
+    return "Internal"
+
+
+_WORDS = {
+    "NotFound": ("not found", "Not found"),
+    "Unauthorized": ("unauthorized", "Unauthorized", "401"),
+    "RateLimited": ("rate limit", "Rate limit", "429"),
+    "InvalidRequest": ("invalid", "Invalid", "400"),
+}
+
+
+def _parsed(text: bytes) -> Any:
+    return json.loads(text.decode(), object_pairs_hook=_pairs, parse_constant=_refuse, parse_float=_number)
+
+
+def _read_each(read: Callable[[Any], None], items: Any) -> None:
+    """One that is refused refuses all."""
+    _check(isinstance(items, list), "a list is wanted")
+    for item in items:
+        read(item)
+
+
+def _read_created(answer: Any) -> None:
+    UUID(answer["session_id"])
+    _read_checkpoint(answer["checkpoint"])
+
+
+def _read_session(session: Any) -> None:
+    _read_head(session)
+    _check_time(session.get("deleted_at"))
+    if session.get("active_checkpoint") is not None:
+        _read_checkpoint(session["active_checkpoint"])
+
+
+def _read_summary(summary: Any) -> None:
+    _read_head(summary)
+    _check(type(summary["message_count"]) is int and summary["message_count"] in U32, "a count is a number")
+    UUID(summary["active_checkpoint_id"])
+    _check_time(summary.get("last_message_at"))
+
+
+def _read_head(session: Any) -> None:
+    _check_struct(session)
+    UUID(session["id"])
+    _check(isinstance(session["title"], str), "a title is text")
+    _check(session["visibility"] in ("PRIVATE", "PUBLIC"), "no such visibility")
+    _check(session["status"] in ("ACTIVE", "DELETED"), "no such status")
+    _check_optional(session.get("cwd"), str)
+    _read_times(session)
+
+
+def _read_checkpoint(checkpoint: Any) -> None:
+    _read_place(checkpoint)
+    _read_state(checkpoint["state"])
+
+
+def _read_checkpoint_summary(summary: Any) -> None:
+    _read_place(summary)
+    _check(type(summary["message_count"]) is int and summary["message_count"] in U32, "a count is a number")
+    if summary.get("state") is not None:
+        _read_state(summary["state"])
+
+
+def _read_place(checkpoint: Any) -> None:
+    _check_struct(checkpoint)
+    UUID(checkpoint["id"])
+    UUID(checkpoint["session_id"])
+    if checkpoint.get("parent_id") is not None:
+        UUID(checkpoint["parent_id"])
+    _read_times(checkpoint)
+
+
+def _read_times(value: Any) -> None:
+    for name in ("created_at", "updated_at"):
+        _check(isinstance(value[name], str), "a time is text")
+        _check_time(value[name])
+
+
+def _check_time(value: Any) -> None:
+    """It takes more forms; this is the one that is agreed on."""
+    _check(value is None or (isinstance(value, str) and TIME.fullmatch(value) is not None), f"no time: {value!r}")
+
+
+def _read_account(account: Any) -> None:
+    for name in ("username", "id", "first_name", "last_name", "email"):
+        _check(isinstance(account[name], str), f"{name} is text")
+    _check_optional(account.get("scope"), str)
+
+
+_ANSWERS = {
+    "account": _read_account,
+    "checkpoint": lambda answer: _read_checkpoint(answer["checkpoint"]),
+    "checkpoints": lambda answer: _read_each(_read_checkpoint_summary, answer["checkpoints"]),
+    "created": _read_created,
+    "deleted": lambda answer: None,
+    "session": lambda answer: _read_session(answer["session"]),
+    "sessions": lambda answer: _read_each(_read_summary, answer["sessions"]),
+}
+
+
+def _read_state(state: Any) -> None:
     _check(isinstance(state, dict), "a state is an object")
     _check_depth(state, 1)
     for message in state.get("messages", []):
         _read_message(message)
     _check_free(state.get("metadata"))
-    return dict(state)
 
 
 class _Object(dict[str, Any]):

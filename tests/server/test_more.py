@@ -224,7 +224,7 @@ class TestServer:
         (form,) = append["requestBody"]["content"].values()
         name = form["schema"]["$ref"].rpartition("/")[2]
         assert described["components"]["schemas"][name]["required"] == ["messages"]
-        assert "form" in [parameter["name"] for parameter in append["parameters"]]
+        assert "form" in [parameter.get("name") for parameter in append["parameters"]]
 
     @pytest.mark.parametrize("encoding", ["gzip", "identity"])
     def test_answers_are_compressed_for_those_who_ask(self, client: httpx2.Client, store: Store, encoding: str) -> None:

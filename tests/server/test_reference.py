@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import httpx2
 import msgspec
 import pytest
+from tests.server import agent_reader
 from tests.server.agent_reader import read_state
 
 from clew import Session, Store
@@ -27,15 +28,8 @@ def talk(store: Store) -> Session:
 
 
 def heard_as(answer: httpx2.Response) -> str:
-    """The kind of error that the agent's client takes an answer for: it goes by words alone."""
-    text = answer.json()["error"]["message"]
-    if "not found" in text or "Not found" in text:
-        return "NotFound"
-    if "unauthorized" in text or "Unauthorized" in text or "401" in text:
-        return "Unauthorized"
-    if "rate limit" in text or "Rate limit" in text or "429" in text:
-        return "RateLimited"
-    return "InvalidRequest" if "invalid" in text or "Invalid" in text or "400" in text else "Internal"
+    """The kind of error that the agent takes an answer for."""
+    return agent_reader.heard_as(answer.json()["error"]["message"])
 
 
 class TestEndpoints:

@@ -37,6 +37,8 @@ from clew.times import from_micros, to_micros
 
 T = TypeVar("T")
 
+_SHA256_BYTES = 32
+
 
 class Request(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """The body of a request."""
@@ -542,7 +544,11 @@ class KeepKey(Request, kw_only=True):
 
     def seam(self, now: int) -> NewApiKey:
         return NewApiKey(
-            id=self.id, name=checks.owner(self.name, "name"), role=checks.role(self.role), digest=self.digest, now=now
+            id=self.id,
+            name=checks.owner(self.name, "name"),
+            role=checks.role(self.role),
+            digest=_sha256(self.digest),
+            now=now,
         )
 
 
@@ -550,6 +556,9 @@ class FindKey(Request, kw_only=True):
     """An API key to look for."""
 
     digest: bytes
+
+    def seam(self) -> bytes:
+        return _sha256(self.digest)
 
 
 # -- parts
@@ -586,6 +595,12 @@ def _given(value: T | UnsetType, otherwise: T) -> T:
 
 def _moment(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
+
+
+def _sha256(digest: bytes) -> bytes:
+    if len(digest) != _SHA256_BYTES:
+        raise InvalidRequestError(f"digest must be the {_SHA256_BYTES} bytes of a SHA-256, not {len(digest):,}")
+    return digest
 
 
 def _micros(moment: datetime | None, name: str) -> int | None:

@@ -12,8 +12,6 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Scope as HttpScope
 
 import clew
@@ -26,6 +24,7 @@ from clew.server.access_log import AccessLog
 from clew.server.asgi import App, Message, Receive, Scope, Send
 from clew.server.bodies import JsonSchemas, RequestBodies
 from clew.server.callers import caller_of
+from clew.server.description import openapi_config, tell_all_methods
 from clew.server.failures import on_any_error, on_http_error, on_storage_error
 from clew.server.headers import SafeHeaders
 from clew.server.idempotency import Repeats
@@ -94,7 +93,7 @@ def _routed(served: Serving, opened: Store | None, metrics: Metrics, max_request
     def to_caller(scope: HttpScope) -> Serving:
         return served.to(caller_of(scope))
 
-    return Litestar(
+    app = Litestar(
         ROUTES,
         lifespan=[lifespan],
         dependencies={
@@ -110,13 +109,13 @@ def _routed(served: Serving, opened: Store | None, metrics: Metrics, max_request
         compression_config=CompressionConfig(
             backend="gzip", minimum_size=limits.MIN_COMPRESSED_BYTES, gzip_compress_level=1, exclude=AS_IT_COMES
         ),
-        openapi_config=OpenAPIConfig(
-            title="clew", version=clew.__version__, path="/v1/schema", render_plugins=[JsonRenderPlugin()]
-        ),
+        openapi_config=openapi_config(),
         plugins=[RequestBodies(), JsonSchemas()],
         request_max_body_size=max_request_bytes,
         logging_config=None,
     )
+    tell_all_methods(app)
+    return app
 
 
 class Application:

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import apsw
 
-from clew.errors import CorruptStateError, InternalError, StorageError, UnavailableError
+from clew.errors import ConflictError, CorruptStateError, InternalError, StorageError, UnavailableError
 from clew.relational.translation import READING, Translating, where
 
 _LOCKED = (apsw.BusyError, apsw.LockedError)
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
+_TAKEN = (apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE)
 _UNUSABLE = (
     apsw.CantOpenError,
     apsw.FullError,
@@ -35,6 +36,8 @@ def translated(error: Exception, checkpoint_id: UUID | None = None) -> StorageEr
         return UnavailableError(f"no space left to write: {error}")
     if isinstance(error, _UNUSABLE):
         return UnavailableError(f"the file cannot be used: {error}")
+    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", None) in _TAKEN:
+        return ConflictError(f"an id or a name is taken by another write: {error}")
     if isinstance(error, apsw.ConnectionClosedError):
         return closed()
     if isinstance(error, (apsw.Error, MemoryError)):

@@ -90,7 +90,7 @@ class ManyCheckpoints(Controller):
     tags = ("Checkpoints",)
 
     @post("/list", status_code=200)
-    def list_checkpoints(
+    def list_checkpoints_of_many(
         self, served: Served, forms: Shown, data: JSONBody[requests.ListCheckpoints]
     ) -> Answer[answers.CheckpointList]:
         """The checkpoints of some sessions."""

@@ -9,6 +9,7 @@ import clew
 from clew.protocol import answers
 from clew.server.bodies import Answer
 from clew.server.callers import caller_of
+from clew.server.description import describe
 from clew.server.served import Served, get
 
 
@@ -31,7 +32,7 @@ class HealthRoutes(Controller):
     @litestar.get("/openapi.json", sync_to_thread=False)
     def openapi(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
         """This description."""
-        return request.app.openapi_schema.to_schema()
+        return describe(request.app)
 
     @litestar.get("/v1/account", sync_to_thread=False)
     def account(self, request: Request[Any, Any, Any]) -> Answer[answers.Account]:

@@ -35,7 +35,7 @@ class KeyRoutes(Controller):
     @post("/find", status_code=200)
     def find_key(self, served: Served, data: JSONBody[requests.FindKey]) -> Answer[answers.FoundKey]:
         """The key whose token has this SHA-256."""
-        return Answer({"key": served.backend.find_key(data.digest)})
+        return Answer({"key": served.backend.find_key(data.seam())})
 
     @post("/{key_id:uuid}/use", status_code=200)
     def use_key(self, served: Served, key_id: FromPath[UUID]) -> Answer[answers.OneKey]:
