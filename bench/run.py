@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent))  # so that this runs as a script and its mo
 
 from bench import (  # noqa: E402
     layouts,
+    over_http,
     postgres,
     postgres_bytes,
     postgres_crowd,
@@ -52,6 +53,8 @@ MEASUREMENTS: dict[str, Callable[[Lab], Iterator[Finding]]] = {
     "layout-footprint": layouts.footprint,
     "layout-lists": layouts.lists,
     "contention": writers.contention,
+    "http": over_http.requests,
+    "http-load": over_http.load,
     "postgres-floor": postgres.append_floor,
     "postgres-late": postgres.append_late,
     "postgres-load": postgres.load,

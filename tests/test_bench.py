@@ -11,7 +11,7 @@ import pytest
 from bench import postgres, postgres_bytes, report, run, servers, sizing
 from bench.measure import Lab
 from bench.servers import Database
-from bench.targets import TARGETS, Fact, Finding, Measured
+from bench.targets import TARGETS, Fact, Finding, Measured, Table
 
 if TYPE_CHECKING:
     from tests.support.postgres_server import PostgresServer
@@ -115,6 +115,26 @@ class TestMeasurements:
         facts = {finding.name: finding.value for finding in findings if isinstance(finding, Fact)}
         assert round(facts["transactions"]) == 1
         assert facts["rows"] == 5  # 2 messages, their 2 places, the checkpoint
+
+
+class TestHttp:
+    def test_a_long_session_over_http_is_held_to_twice_the_store(self) -> None:
+        assert TARGETS["http load"].bound == 2.0
+
+    def test_it_is_shown_next_to_the_store_as_clew_and_as_plain_clients_get_it(self, tmp_path: Path) -> None:
+        shown = report.render(list(run.MEASUREMENTS["http-load"](Tiny(tmp_path, quick=True))))
+        assert "| HTTP: get a session of 2,000 messages " in shown
+        for name in ("the store", "clew over HTTP", "plain client, form stored", "plain client, form strict"):
+            assert f"\n| {name} " in shown
+
+    def test_every_kind_of_request_is_counted_for_one_client_and_for_many(self, tmp_path: Path) -> None:
+        (table,) = run.MEASUREMENTS["http"](Tiny(tmp_path, quick=True))
+        assert isinstance(table, Table)
+        assert [(row[1], row[2]) for row in table.rows] == [*[("full", "1"), ("full", "32")] * 4, *_NORMAL]
+        assert all(int(row[3].replace(",", "")) > 0 for row in table.rows)
+
+
+_NORMAL = [("normal", "1"), ("normal", "32")]
 
 
 class TestSetUp:
