@@ -10,10 +10,10 @@ BENCH  := $(VENV)/bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test lint demo bench soak generate clean
+.PHONY: help test lint demo bench soak screenshots generate clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
@@ -24,6 +24,7 @@ lint: $(READY) ## Check style, format, types, layers and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_aio.py --check
+	$(BIN)/python tools/generate_http_docs.py --check
 
 demo: $(READY) ## Run the example
 	$(BIN)/python examples/demo.py
@@ -36,8 +37,12 @@ soak: $(READY) ## Break things on purpose for a quarter of an hour
 	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
 	$(BIN)/python soak/run.py
 
+screenshots: $(READY) ## Take the pictures of the web page, with the system's Chromium
+	$(BIN)/python tools/screenshots.py
+
 generate: $(READY) ## Write the generated files again
 	$(BIN)/python tools/generate_aio.py
+	$(BIN)/python tools/generate_http_docs.py
 
 clean: ## Remove the environment, caches and builds
 	rm -rf $(VENV) build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -70,6 +70,7 @@ def test_importing_clew_imports_nothing_for_terminals_tests_or_networks() -> Non
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     unwanted = {
         "click", "rich", "pytest", "hypothesis", "http.client", "sqlite3", "psycopg", "httpx2", "litestar", "uvicorn",
+        "jinja2", "markdown_it", "nh3", "prometheus_client",
     }  # fmt: skip
     assert unwanted.isdisjoint(found)
     parts = ("clew.cli", "clew.copying", "clew.importers", "clew.remote", "clew.server", "clew.testing")

@@ -25,7 +25,7 @@ from clew.server.asgi import App, Message, Receive, Scope, Send
 from clew.server.bodies import JsonSchemas, RequestBodies
 from clew.server.callers import caller_of
 from clew.server.description import openapi_config, tell_all_methods
-from clew.server.failures import on_any_error, on_http_error, on_storage_error
+from clew.server.failures import on_any_error, on_storage_error
 from clew.server.headers import SafeHeaders
 from clew.server.idempotency import Repeats
 from clew.server.metrics import Metrics
@@ -33,6 +33,8 @@ from clew.server.rates import Buckets, CallerRate, WrongKeys, checked_rate
 from clew.server.routes import ROUTES
 from clew.server.seen import Named, Observed, Routed
 from clew.server.served import Serving, forms_by_name
+from clew.server.web import WEB
+from clew.server.web.failures import on_unrouted
 from clew.store import Store
 
 AS_IT_COMES = ["/v1/events", "/v1/verify", "/v1/compact"]
@@ -94,7 +96,7 @@ def _routed(served: Serving, opened: Store | None, metrics: Metrics, max_request
         return served.to(caller_of(scope))
 
     app = Litestar(
-        ROUTES,
+        [*ROUTES, *WEB],
         lifespan=[lifespan],
         dependencies={
             "served": Provide(to_caller, sync_to_thread=False),
@@ -103,7 +105,7 @@ def _routed(served: Serving, opened: Store | None, metrics: Metrics, max_request
         },
         exception_handlers={
             StorageError: on_storage_error,
-            HTTPException: on_http_error,
+            HTTPException: on_unrouted,
             Exception: on_any_error,
         },
         compression_config=CompressionConfig(
