@@ -5,9 +5,6 @@ Every acknowledged write has to be there afterwards, once.
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -16,8 +13,8 @@ from secrets import token_hex
 import msgspec
 import psycopg
 from tests.faults.failover_writer import SHARED, Acknowledged, Orders, id_of, messages_of, session_of
-from tests.faults.processes import ROOT
 from tests.faults.wholeness import EVERYTHING
+from tests.faults.writing_process import WritingProcess
 from tests.support.postgres_programs import USER, Place, Server, free_port
 
 import clew
@@ -99,50 +96,17 @@ class Pair:
         return killed
 
 
-class Writer:
-    """A writing process, and what it told."""
+class Writer(WritingProcess[Acknowledged]):
+    """A process that writes to a pair of servers."""
 
     def __init__(self, orders: Orders) -> None:
-        self.acknowledged: list[Acknowledged] = []
-        self.actors = orders.actors
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.faults.failover_writer", msgspec.json.encode(orders)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self._listening = threading.Thread(target=self._listen)
-        self._listening.start()
+        super().__init__("failover_writer", orders, Acknowledged)
 
     def has_written(self, count: int, since: float) -> bool:
         """Whether each actor has begun and ended so many appends since then; AssertionError where the process ended."""
-        assert self._process.poll() is None, self._errors()
+        self.check_writing()
         told = [one.actor for one in self.acknowledged if one.began > since]
         return all(told.count(actor) >= count for actor in self.actors)
-
-    def end(self) -> None:
-        """Let it end, once it has heard of each append that it began."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        assert self._process.wait(_TIME_LIMIT) == 0, self._errors()
-        self._listening.join()
-
-    def close(self) -> None:
-        """Whatever happened, leave nothing behind."""
-        self._process.kill()
-        self._process.wait()
-        self._listening.join()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(b"["):
-                self.acknowledged.append(msgspec.json.decode(line, type=Acknowledged))
-
-    def _errors(self) -> str:
-        assert self._process.stderr is not None
-        return self._process.stderr.read().decode()
 
 
 def fail_over_under_load(before: int, after: int) -> Outcome:

@@ -3,9 +3,6 @@
 Every acknowledged append has to be there afterwards, once, and none that nobody made.
 """
 
-import subprocess
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +12,8 @@ from random import Random
 
 import msgspec
 from tests.faults.failover_writer import SHARED, id_of, messages_of, session_of
-from tests.faults.processes import ROOT
 from tests.faults.server_writer import Acknowledged, Orders
+from tests.faults.writing_process import WritingProcess
 from tests.support.postgres_programs import free_port
 from tests.support.server_process import ServerProcess, serving
 
@@ -44,51 +41,17 @@ class Outcome(msgspec.Struct, frozen=True):
         )
 
 
-class Writer:
-    """A writing process, and what it told."""
+class Writer(WritingProcess[Acknowledged]):
+    """A process that writes over HTTP."""
 
     def __init__(self, orders: Orders) -> None:
-        self.acknowledged: list[Acknowledged] = []
-        self.actors = orders.actors
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.faults.server_writer", msgspec.json.encode(orders)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == b"ready\n", self._errors()
-        self._listening = threading.Thread(target=self._listen)
-        self._listening.start()
+        super().__init__("server_writer", orders, Acknowledged)
+        self.check_writing()
 
     def counts(self) -> Counter[str]:
         """How many appends each actor has made; AssertionError where the process has ended."""
-        assert self._process.poll() is None, self._errors()
+        self.check_writing()
         return Counter(one.actor for one in self.acknowledged)
-
-    def end(self) -> None:
-        """Let it end, once it has heard of each append that it began."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        assert self._process.wait(_TIME_LIMIT) == 0, self._errors()
-        self._listening.join()
-
-    def close(self) -> None:
-        """Whatever happened, leave nothing behind."""
-        self._process.kill()
-        self._process.wait()
-        self._listening.join()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(b"["):
-                self.acknowledged.append(msgspec.json.decode(line, type=Acknowledged))
-
-    def _errors(self) -> str:
-        assert self._process.stderr is not None
-        return self._process.stderr.read().decode()
 
 
 def restart_under_load(path: Path, seed: int, restarts: int) -> Outcome:
