@@ -15,10 +15,13 @@ from clew.model import BackendInfo, MigrationStatus, SessionStatus
 
 
 class Info(NamedTuple):
-    """What there is to say of a store; the sessions of one whose schema is not current are not counted."""
+    """What there is to say of a store; the sessions of one whose schema is not current are not counted.
+
+    Behind a server the schema is the server's business, and the sessions are those that the API key may see.
+    """
 
     backend: BackendInfo
-    schema: MigrationStatus
+    schema: MigrationStatus | None
     active: int | None
     deleted: int | None
     file_bytes: int | None
@@ -45,14 +48,20 @@ def _read(app: App) -> Info:
     path = places.store_path(app.store_url)
     # Looked at first: opening and closing a store may move what is in the write-ahead log.
     file_bytes, wal_bytes = _bytes(path), _bytes(path and path.with_name(f"{path.name}-wal"))
-    with clew.migrations(app.store_url) as migrations:
-        schema = migrations.status()
+    schema = _schema(app)
     active = deleted = None
-    if not schema.pending:
+    if schema is None or not schema.pending:
         with app.open() as store:
-            active = store.list_sessions(limit=0, status=SessionStatus.ACTIVE).total
-            deleted = store.list_sessions(limit=0, status=SessionStatus.DELETED).total
+            active = store.list_sessions(limit=0, status=SessionStatus.ACTIVE, count=True).total
+            deleted = store.list_sessions(limit=0, status=SessionStatus.DELETED, count=True).total
     return Info(places.backend(app.store_url), schema, active, deleted, file_bytes, wal_bytes)
+
+
+def _schema(app: App) -> MigrationStatus | None:
+    if places.is_behind_http(app.store_url):
+        return None
+    with clew.migrations(app.store_url) as migrations:
+        return migrations.status()
 
 
 def _bytes(path: Path | None) -> int | None:
@@ -67,7 +76,7 @@ def _envelope(info: Info) -> dict[str, object]:
     return {
         "backend": wire.backend_info(info.backend),
         "clew_version": clew.__version__,
-        "schema": wire.migration_status(info.schema),
+        "schema": None if info.schema is None else wire.migration_status(info.schema),
         "sessions": {"total": total, "active": info.active, "deleted": info.deleted},
         "file_bytes": info.file_bytes,
         "wal_bytes": info.wal_bytes,
@@ -79,8 +88,10 @@ def _lines(info: Info) -> list[Line]:
     lines: list[Line] = [
         backend_line(info.backend),
         f"Clew:     {clew.__version__}",
-        f"Schema:   version {schema.current} of {schema.latest}" + (", migrations pending" if schema.pending else ""),
     ]
+    if schema is not None:
+        pending = ", migrations pending" if schema.pending else ""
+        lines.append(f"Schema:   version {schema.current} of {schema.latest}{pending}")
     if info.active is not None and info.deleted is not None:
         lines.append(f"Sessions: {info.active + info.deleted:,} ({info.active:,} active, {info.deleted:,} deleted)")
     if info.file_bytes is not None:

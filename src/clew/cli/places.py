@@ -22,8 +22,16 @@ def is_in_memory(url: str | None) -> bool:
     return served_endpoint(url) is None and sqlite_path(url) is None
 
 
+def is_behind_http(url: str | None) -> bool:
+    """Whether a server stands before it."""
+    endpoint = served_endpoint(url)
+    return endpoint is not None and endpoint.startswith(("http://", "https://"))
+
+
 def is_missing(url: str | None) -> bool:
-    """Whether there is no such store: no file, or a database without tables of clew's."""
+    """Whether there is no such store: no file, or a database without tables of clew's. A server always has one."""
+    if is_behind_http(url):
+        return False
     path = store_path(url)
     if path is not None or is_in_memory(url):
         return path is not None and not path.is_file()
@@ -47,5 +55,5 @@ def backend(url: str | None) -> BackendInfo:
     """Where the data is kept, without opening the store."""
     endpoint = served_endpoint(url)
     if endpoint is not None:
-        return BackendInfo(kind="postgresql", endpoint=endpoint)
+        return BackendInfo(kind="http" if is_behind_http(url) else "postgresql", endpoint=endpoint)
     return BackendInfo(kind="local", store_path=str(store_path(url) or MEMORY))

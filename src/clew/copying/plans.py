@@ -120,8 +120,12 @@ def make_plan(source: Side, destination: Side | None) -> Plan:
 
 
 def differing(head: Head, existing: Head) -> dict[str, Any]:
-    """The fields of the session that a user may change and that are not the same."""
-    return {name: getattr(head, name) for name in _FIELDS if getattr(head, name) != getattr(existing, name)}
+    """The fields of the session that a user may change and that are not the same.
+
+    That a session is nobody's says nothing: in a store of one person all are, and behind a server each is somebody's.
+    """
+    names = [name for name in _FIELDS if name != "owner" or head.owner is not None]
+    return {name: getattr(head, name) for name in names if getattr(head, name) != getattr(existing, name)}
 
 
 def settle_labels(nodes: Mapping[UUID, Node], known: Mapping[UUID, Node]) -> dict[UUID, str | None]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from clew.backend import Backend, Report, session_not_found
 from clew.copying.checking import MovedError
 from clew.copying.ends import Ends
-from clew.copying.plans import Plan, Side, TakenError, make_plan
+from clew.copying.plans import Plan, Side, TakenError, differing, make_plan
 from clew.copying.reading import UNCOUNTED, Head, Node, all_heads, find_head, list_heads, parents_first, read_tree
 from clew.copying.results import Copied
 from clew.copying.sessions import SessionCopy
@@ -173,7 +173,7 @@ def _is_older(head: Head, nodes: list[Node]) -> bool:
 
 def _takes_name(plan: Plan) -> bool:
     """Whether the session is to have its name in the destination where it does not have it yet."""
-    return plan.existing is None or (plan.wins and plan.existing.owner != plan.head.owner)
+    return plan.existing is None or (plan.wins and "owner" in differing(plan.head, plan.existing))
 
 
 def _named(backend: Backend, head: Head) -> object:

@@ -642,7 +642,7 @@ def _common(new: NewCheckpoint) -> dict[str, Any]:
 
 def _attachment_forms(items: Any) -> dict[str, AttachmentForm]:
     return {
-        item.name: AttachmentForm(data=None if item.data is SAME else item.data, content_type=item.content_type)
+        item.name: AttachmentForm(data=None if item.data is SAME else bytes(item.data), content_type=item.content_type)
         for item in items
     }
 
