@@ -450,6 +450,13 @@ class Backend(ABC):
     def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
         """Resume from this checkpoint of the session from now on."""
 
+    def arriving(self) -> "Backend":
+        """The same data, for what comes from another store: what is written has the times that are given with it.
+
+        So it has in any case, unless a server stands before the data that goes by its own clock. Not to be closed.
+        """
+        return self
+
     # -- attachments
 
     @abstractmethod

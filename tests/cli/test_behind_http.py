@@ -62,6 +62,7 @@ class TestCopy:
     def test_what_is_nobodys_becomes_theirs_who_bring_it_and_is_brought_once(self, far, behind, laptop):
         laptop.output("copy", laptop.path, far.path)
         assert [item.owner for item in behind.list_sessions()] == ["Ada", "Ada"]
+        assert [item.updated_at for item in behind.list_sessions()] == [item.updated_at for item in laptop.sessions()]
         before = behind.last_change()
         laptop.output("copy", laptop.path, far.path)
         assert behind.last_change() == before

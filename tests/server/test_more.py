@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -280,6 +281,18 @@ def test_the_forms_of_requests_and_answers_have_a_description() -> None:
         ]
         assert forms
         assert [form for form in forms if not form.__name__.startswith("_") and not form.__doc__] == []
+
+
+@pytest.mark.parametrize("given", ["", "now", "-1e3", "9" * 30, str(2**62)])
+def test_a_time_that_is_none_is_refused(client: httpx2.Client, store: Store, given: str) -> None:
+    answer = client.post("/v1/sessions", json={"title": ""}, headers={"Clew-Time": given})
+    assert (answer.status_code, answer.json()["error"]["key"]) == (400, "INVALID_REQUEST")
+    assert store.list_sessions().items == []
+
+
+def test_what_comes_from_another_store_has_the_time_that_it_has_there(client: httpx2.Client, store: Store) -> None:
+    made = client.post("/v1/sessions", json={"title": ""}, headers={"Clew-Time": "1000000"}).json()["session_id"]
+    assert store.get_session(made).updated_at == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 
 
 def test_a_page_of_no_changes_says_that_there_are_some(client: httpx2.Client, store: Store) -> None:

@@ -101,8 +101,8 @@ def _misused(error: click.ClickException) -> int:
 @click.option(
     "--store",
     metavar="URL",
-    help="The store: a path, sqlite:///path or postgresql://host/name. By default $CLEW_URL, else a file in your data "
-    "directory.",
+    help="The store: a path, sqlite:///path, postgresql://host/name or https://host (a clew server; the key is in "
+    "$CLEW_API_KEY). By default $CLEW_URL, else a file in your data directory.",
 )
 @click.version_option(clew.__version__, prog_name="clew")
 @pass_app

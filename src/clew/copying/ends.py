@@ -28,7 +28,7 @@ class Ends:
     def __init__(self, source: Backend, destination: Backend, *, verify: bool, arrived: Callable[[], None]) -> None:
         """`arrived` is called for each checkpoint that has been written."""
         self.source = _named(source, "source")
-        self.destination = _named(destination, "destination")
+        self.destination = _named(destination.arriving(), "destination")
         self.verify = verify
         self.arrived = arrived
         self.tally = Tally()

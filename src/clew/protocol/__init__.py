@@ -8,3 +8,6 @@ SERVER_HEADER = "Clew-Server"
 
 REPEAT_HEADER = "Idempotency-Key"
 """On a request whose answer a client may ask for again."""
+
+TIME_HEADER = "Clew-Time"
+"""On a write of what comes from another store: when it was made there, as microseconds since 1970 in UTC."""

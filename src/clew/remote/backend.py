@@ -58,9 +58,11 @@ CHECKPOINTS = "/v1/sessions/checkpoints"
 class RemoteBackend(Backend):
     """A store behind a clew server. Made by `open_backend`."""
 
-    def __init__(self, client: Client, *, read_only: bool = False) -> None:
+    def __init__(self, client: Client, *, read_only: bool = False, keeps_times: bool = False) -> None:
+        """With `keeps_times` writes have the times that are given with them, else those of the server's clock."""
         self._client = client
         self._read_only = read_only
+        self._keeps_times = keeps_times
 
     def __repr__(self) -> str:
         return f"RemoteBackend({self._client.target.endpoint!r})"
@@ -69,8 +71,8 @@ class RemoteBackend(Backend):
 
     def create_session(self, new: NewSession, *, ensure: bool = False) -> Session:
         if ensure:
-            return self._make(f"{SESSIONS}/ensure", requests.EnsureSession.of(new), None)
-        return self._make(SESSIONS, requests.CreateSession.of(new), _made(new))
+            return self._make(f"{SESSIONS}/ensure", requests.EnsureSession.of(new), None, new.now)
+        return self._make(SESSIONS, requests.CreateSession.of(new), _made(new), new.now)
 
     def get_session(self, session_id: UUID) -> Session:
         return self._session("GET", f"{SESSIONS}/{session_id}", params=_STORED)
@@ -86,7 +88,7 @@ class RemoteBackend(Backend):
         return self._ask(f"{SESSIONS}/list", answers.SessionList, requests.ListSessions.of(query)).value()
 
     def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
-        return self._change("PATCH", f"{SESSIONS}/{session_id}", requests.UpdateSession.of(changes))
+        return self._change("PATCH", f"{SESSIONS}/{session_id}", requests.UpdateSession.of(changes), changes.now)
 
     def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
         body = requests.PurgeSession(if_revision=sendable(if_revision), erase=erase)
@@ -96,10 +98,10 @@ class RemoteBackend(Backend):
         return self._write("/v1/erase", answers.Erased, None).erased
 
     def fork_session(self, session_id: UUID, new: NewFork) -> Session:
-        return self._make(f"{SESSIONS}/{session_id}/fork", requests.ForkSession.of(new), _made(new))
+        return self._make(f"{SESSIONS}/{session_id}/fork", requests.ForkSession.of(new), _made(new), new.now)
 
     def copy_session(self, session_id: UUID, new: NewCopy) -> Session:
-        return self._make(f"{SESSIONS}/{session_id}/copy", requests.CopySession.of(new), _made(new))
+        return self._make(f"{SESSIONS}/{session_id}/copy", requests.CopySession.of(new), _made(new), new.now)
 
     # -- checkpoints
 
@@ -109,7 +111,9 @@ class RemoteBackend(Backend):
         path = f"{SESSIONS}/{session_id}/{'checkpoints' if new.full else 'append'}"
         made = _made(new)
         found = None if made is None else lambda: self._read_checkpoint(made, _BARE)
-        answer = self._client.call("POST", path, answers.OneCheckpoint, body=what, params=_BARE, found=found)
+        answer = self._client.call(
+            "POST", path, answers.OneCheckpoint, body=what, params=_BARE, found=found, now=self._time(new.now)
+        )
         return answer.checkpoint.value(self._unread)
 
     def get_checkpoint(self, checkpoint_id: UUID) -> Checkpoint:
@@ -141,14 +145,16 @@ class RemoteBackend(Backend):
     def set_label(self, checkpoint_id: UUID, label: str | None, now: int, *, move: bool) -> CheckpointSummary:
         self._check_writable()
         path, body = f"{CHECKPOINTS}/{checkpoint_id}/label", requests.SetLabel(label=label, move=move)
-        answer = self._client.call("PUT", path, answers.OneCheckpointSummary, body=body, params=_STORED)
+        answer = self._client.call(
+            "PUT", path, answers.OneCheckpointSummary, body=body, params=_STORED, now=self._time(now)
+        )
         return answer.checkpoint.value()
 
     def delete_checkpoints(
         self, session_id: UUID, ids: Sequence[UUID], children: Children, now: int, if_revision: int | None = None
     ) -> Session:
         body = requests.DeleteCheckpoints(ids=list(ids), children=children, if_revision=sendable(if_revision))
-        return self._change("POST", f"{SESSIONS}/{session_id}/checkpoints/delete", body)
+        return self._change("POST", f"{SESSIONS}/{session_id}/checkpoints/delete", body, now)
 
     def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
         params = {"start": start, "stop": stop, **_STORED}
@@ -159,15 +165,18 @@ class RemoteBackend(Backend):
         return self._get(f"{CHECKPOINTS}/{checkpoint_id}/descent", answers.Descent).ids
 
     def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
-        return self._change("PUT", f"{SESSIONS}/{session_id}/active", requests.SetActive.of(place))
+        return self._change("PUT", f"{SESSIONS}/{session_id}/active", requests.SetActive.of(place), now)
+
+    def arriving(self) -> "RemoteBackend":
+        return RemoteBackend(self._client, read_only=self._read_only, keeps_times=True)
 
     # -- attachments
 
     def attach(self, session_id: UUID, new: NewAttachments) -> None:
-        self._send(f"{SESSIONS}/{session_id}/attachments", requests.Attach.of(new))
+        self._send(f"{SESSIONS}/{session_id}/attachments", requests.Attach.of(new), new.now)
 
     def detach(self, session_id: UUID, place: Place, names: Sequence[str], now: int) -> None:
-        self._send(f"{SESSIONS}/{session_id}/attachments/detach", requests.Detach.of(place, list(names)))
+        self._send(f"{SESSIONS}/{session_id}/attachments/detach", requests.Detach.of(place, list(names)), now)
 
     def list_waiting(self, session_id: UUID) -> dict[str, list[AttachmentInfo]]:
         return self._get(f"{SESSIONS}/{session_id}/waiting", answers.WaitingLabels).waiting
@@ -269,22 +278,25 @@ class RemoteBackend(Backend):
         self._check_writable()
         return self._client.call("POST", path, kind, body=body, slow=True)
 
-    def _send(self, path: str, body: requests.Request) -> None:
+    def _send(self, path: str, body: requests.Request, now: int) -> None:
         self._check_writable()
-        self._client.send("POST", path, body=body)
+        self._client.send("POST", path, body=body, now=self._time(now))
 
-    def _session(self, method: str, path: str, *, params: Params, body: object = None) -> Session:
-        return self._client.call(method, path, answers.OneSession, params=params, body=body).session.value(self._unread)
+    def _session(
+        self, method: str, path: str, *, params: Params, body: object = None, now: int | None = None
+    ) -> Session:
+        answer = self._client.call(method, path, answers.OneSession, params=params, body=body, now=now)
+        return answer.session.value(self._unread)
 
-    def _change(self, method: str, path: str, body: requests.Request) -> Session:
+    def _change(self, method: str, path: str, body: requests.Request, now: int) -> Session:
         self._check_writable()
-        return self._session(method, path, params=_BARE, body=body)
+        return self._session(method, path, params=_BARE, body=body, now=self._time(now))
 
-    def _make(self, path: str, body: requests.Request, made: UUID | None) -> Session:
+    def _make(self, path: str, body: requests.Request, made: UUID | None, now: int) -> Session:
         self._check_writable()
         found = None if made is None else lambda: self._read_made(made)
         answer = self._client.call(
-            "POST", path, answers.CreatedSession, body=body, params=_BARE, slow=True, found=found
+            "POST", path, answers.CreatedSession, body=body, params=_BARE, slow=True, found=found, now=self._time(now)
         )
         if answer.session is None:
             raise InvalidRequestError("the server does not tell what it created")
@@ -302,6 +314,10 @@ class RemoteBackend(Backend):
 
     def _read_state(self, checkpoint_id: UUID) -> StoredState:
         return self.get_checkpoint(checkpoint_id).state.raw
+
+    def _time(self, now: int) -> int | None:
+        """The time to send with a write: none, where it has that of the server's clock."""
+        return now if self._keeps_times else None
 
     def _check_writable(self) -> None:
         self._client.check_open()

@@ -21,7 +21,7 @@ import msgspec
 
 from clew import limits
 from clew.errors import StorageError, UnavailableError
-from clew.protocol import REPEAT_HEADER, SERVER_HEADER
+from clew.protocol import REPEAT_HEADER, SERVER_HEADER, TIME_HEADER
 from clew.protocol.answers import Line
 from clew.protocol.codec import JSON, MSGPACK, decode, encode
 from clew.remote import failures
@@ -72,13 +72,16 @@ class Client:
         asks: bool = False,
         slow: bool = False,
         found: Callable[[], T] | None = None,
+        now: int | None = None,
     ) -> T:
         """What the server answers. A call that `asks` changes nothing; a `slow` one takes long where there is much.
+
+        `now` is the time of a write, None for that of the server's clock.
 
         `found` is for a write with an id that clew made: where a server that has forgotten an earlier try of it refuses
         the next, because the id is taken by then, it reads what the earlier one has written.
         """
-        response, tries = self._exchange(method, path, body, params, asks=asks, slow=slow)
+        response, tries = self._exchange(method, path, body, params, asks=asks, slow=slow, now=now)
         if not response.is_success:
             refused = failures.error_of(self.target, path, response)
             if tries > 1 and found is not None:
@@ -86,9 +89,9 @@ class Client:
             raise refused
         return self._decoded(response, kind)
 
-    def send(self, method: str, path: str, *, body: object = None) -> None:
+    def send(self, method: str, path: str, *, body: object = None, now: int | None = None) -> None:
         """The same where the server has nothing to say."""
-        response, _ = self._exchange(method, path, body, None)
+        response, _ = self._exchange(method, path, body, None, now=now)
         if not response.is_success:
             raise failures.error_of(self.target, path, response)
 
@@ -126,13 +129,23 @@ class Client:
             raise UnavailableError("this store was opened before the process forked; open it again in the new process")
 
     def _exchange(
-        self, method: str, path: str, body: object, params: Params | None, *, asks: bool = False, slow: bool = False
+        self,
+        method: str,
+        path: str,
+        body: object,
+        params: Params | None,
+        *,
+        asks: bool = False,
+        slow: bool = False,
+        now: int | None = None,
     ) -> tuple[httpx2.Response, int]:
         """The answer, and how often it was asked for."""
         self.check_open()
         deadline = time.monotonic() + self._timeout
         asks = asks or method == "GET"
         request = self._request(method, path, body, params, asks=asks)
+        if now is not None:
+            request.headers[TIME_HEADER] = str(now)
         may_repeat = asks or REPEAT_HEADER in request.headers
         for tries in itertools.count(1):
             try:

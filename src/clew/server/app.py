@@ -32,7 +32,7 @@ from clew.server.metrics import Metrics
 from clew.server.rates import Buckets, CallerRate, WrongKeys, checked_rate
 from clew.server.routes import ROUTES
 from clew.server.seen import Named, Observed, Routed
-from clew.server.served import Serving, forms_by_name
+from clew.server.served import Serving, forms_by_name, time_in
 from clew.server.web import WEB
 from clew.server.web.failures import on_unrouted
 from clew.store import Store
@@ -93,7 +93,7 @@ def _routed(served: Serving, opened: Store | None, metrics: Metrics, max_request
                 opened.close()
 
     def to_caller(scope: HttpScope) -> Serving:
-        return served.to(caller_of(scope))
+        return served.to(caller_of(scope), time_in(scope))
 
     app = Litestar(
         [*ROUTES, *WEB],

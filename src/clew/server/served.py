@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import litestar
@@ -11,11 +11,15 @@ from litestar.params import FromQuery
 
 from clew.backend import Backend
 from clew.errors import InvalidRequestError
+from clew.protocol import TIME_HEADER
 from clew.server.bell import Bell
 from clew.server.callers import LOCAL, Caller
 from clew.server.forms import BY_NAME, FormName, Forms
 from clew.server.rights import Rights
 from clew.store import Store
+from clew.times import from_micros, to_micros
+
+_TIME = TIME_HEADER.lower().encode()
 
 
 class Serving:
@@ -31,10 +35,13 @@ class Serving:
         self.clock: Callable[[], int] = store._clock
         self.bell = bell or Bell(self.backend)
 
-    def to(self, caller: Caller) -> "Serving":
-        """The same for who asks."""
+    def to(self, caller: Caller, now: int | None = None) -> "Serving":
+        """The same for who asks; `now` is the time of what they write, None for that of the clock."""
         store = self.store if caller.is_admin else Store(Rights(self.backend, caller), clock=self.clock)
-        return Serving(store, caller, self.bell, self._whole)
+        serving = Serving(store, caller, self.bell, self._whole)
+        if now is not None:
+            serving.clock = lambda: now
+        return serving
 
     def check_store(self) -> None:
         """StorageError where the store does not answer, whoever asks."""
@@ -44,6 +51,17 @@ class Serving:
         """UnauthorizedError where the key of who asks has been revoked: for answers that go on and on."""
         if self.caller.token is not None:
             self._whole.authenticate(self.caller.token)
+
+
+def time_in(scope: Any) -> int | None:
+    """When what a request writes was made in another store; None where it is made now."""
+    given = dict(scope["headers"]).get(_TIME)
+    if given is None:
+        return None
+    try:
+        return to_micros(from_micros(int(given)), TIME_HEADER)
+    except (ValueError, OverflowError):
+        raise InvalidRequestError(f"{TIME_HEADER} must be microseconds since 1970") from None
 
 
 Served: TypeAlias = NamedDependency[Serving]
