@@ -105,7 +105,7 @@ def _remote() -> ModuleType:
 
 
 def _missing(error: ImportError, what: str, extra: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{error.name} is missing, which {what} need: pip install 'clew[{extra}]'")
+    return InvalidRequestError(f"{error.name} is missing, which {what} need: install clew with its extra '{extra}'")
 
 
 def _checked(url: str | os.PathLike[str] | None) -> str:

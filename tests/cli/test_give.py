@@ -11,6 +11,8 @@ def owners(command):
 
 def test_the_sessions_named_are_given_and_no_others(command):
     first, second, other = (str(command.create().id) for _ in range(3))
+    with command.open() as store:
+        store.create_key("Ada", "write")
     assert command.lines("give", "Ada", first, second[:13]) == ["Gave 2 sessions to Ada"]
     assert owners(command) == {first: "Ada", second: "Ada", other: None}
 
@@ -34,7 +36,7 @@ def test_more_than_a_page_is_given(command):
     with command.open() as store:
         for _ in range(101):
             store.create_session("")
-    assert command.lines("give", "Ada", "--unowned") == ["Gave 101 sessions to Ada"]
+    assert command.lines("give", "Ada", "--unowned")[0] == "Gave 101 sessions to Ada"
 
 
 def test_a_session_whose_source_name_is_taken_there_stays_and_is_named(command):
@@ -42,7 +44,7 @@ def test_a_session_whose_source_name_is_taken_there_stays_and_is_named(command):
     taken = command.create(source="tool", source_id="1")
     free = command.create()
     result = command.run("give", "Ada", "--unowned")
-    assert (result.exit_code, result.stdout) == (1, "Gave 1 session to Ada\n")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, "Gave 1 session to Ada")
     assert str(taken.id) in result.stderr
     assert (owners(command)[str(taken.id)], owners(command)[str(free.id)]) == (None, "Ada")
 
@@ -64,3 +66,8 @@ def test_one_id_that_is_not_there_gives_nothing(command):
 def test_an_owner_is_no_empty_text(command):
     session = command.create()
     assert "owner must not be empty" in command.error("give", "", session.id)[1]
+
+
+def test_a_name_without_a_key_is_said_to_be_one(command):
+    session = command.create()
+    assert "No API key has the name Adda yet" in command.lines("give", "Adda", session.id)[1]

@@ -33,13 +33,16 @@ def started(*arguments: object, env: dict[str, str] | None = None) -> tuple[int,
 
 
 def test_it_says_where_it_listens_over_which_store_and_who_is_let_in(command: Command) -> None:
-    code, lines, errors = started("serve", command.path, "--port", 0)
-    assert (code, errors) == (0, "")
+    code, lines, log = started("serve", command.path, "--port", 0)
+    assert code == 0
+    assert [line.split(" ", 2)[2] for line in log.splitlines()] == [
+        "listening", "ending: what is under way may take 30 s", "ended"
+    ]  # fmt: skip
     assert lines[0] == f"Backend: local ({command.path})"
     assert lines[1].startswith("Listening at http://127.0.0.1:")
     assert not lines[1].endswith(":0")
     assert "only programs of this machine" in lines[2]
-    assert "clew key create NAME --role write" in lines[2]
+    assert lines[3] == f"Make a key with: clew --store {command.path} key create NAME --role write"
 
 
 def test_with_a_key_it_says_so_and_listens_anywhere(command: Command) -> None:
@@ -64,7 +67,7 @@ def test_without_a_key_no_other_address_is_listened_at(command: Command, host: s
     exit_code, error = command.error("serve", "--host", host, "--port", 0)
     assert exit_code == 2
     assert "no API key yet" in error
-    assert "clew key create" in error
+    assert f"make a key first with: clew --store {command.path} key create NAME --role write" in error
 
 
 def test_the_store_is_given_before_or_after_but_not_twice(command: Command) -> None:
@@ -117,7 +120,7 @@ def test_without_the_extra_it_says_what_to_install(command: Command, package: st
     told = json.loads(ran.stderr)
     assert (ran.returncode, told["code"]) == (2, "invalid_request")
     assert f"{package} is missing" in told["error"]
-    assert "pip install 'clew[server]'" in told["error"]
+    assert "install clew with its extra 'server'" in told["error"]
 
 
 def test_the_password_of_a_database_is_in_nothing_that_is_said(command: Command) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import httpx2
 import pytest
 from tests.support.http_server import served
 
@@ -104,3 +105,24 @@ def test_a_real_limit_slows_a_client_down_and_loses_nothing(behind: Store, waits
                 if waits:
                     break
         assert behind.list_sessions().total == number + 1
+
+
+def test_a_server_that_is_gone_is_tried_until_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    tried = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def refuse(_transport: httpx2.HTTPTransport, _request: httpx2.Request) -> httpx2.Response:
+        tried.append(now)
+        raise httpx2.ConnectError("nobody listens")
+
+    monkeypatch.setattr("clew.remote.client.time.sleep", sleep)
+    monkeypatch.setattr("clew.remote.client.time.monotonic", lambda: now)
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", refuse)
+    with pytest.raises(UnavailableError):
+        open_remote("http://127.0.0.1:1", busy_timeout=5.0)
+    assert 4.9 < tried[-1] < 5.0
+    assert len(tried) < 25

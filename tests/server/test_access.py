@@ -17,7 +17,7 @@ from clew.server.served import Serving
 APPS: WeakKeyDictionary[Store, Any] = WeakKeyDictionary()
 """The application of each store: making one takes half a second."""
 
-PATHS = ["/v1/sessions", "/v1/keys", "/v1/account", "/v1/events", "/openapi.json", "/nothing"]
+PATHS = ["/v1/sessions", "/v1/keys", "/v1/account", "/v1/events", "/nothing"]
 
 
 def ask(
@@ -50,8 +50,8 @@ def test_without_a_key_of_the_store_nothing_is_answered(store: Store, authorizat
         assert "wrong" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_whether_it_runs_is_told_to_everybody(store: Store, path: str) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
+def test_whether_it_runs_and_what_can_be_asked_is_told_to_everybody(store: Store, path: str) -> None:
     store.create_key("Ada", Role.ADMIN)
     assert ask(store, path, client="192.0.2.1").status_code == 200
 
@@ -70,6 +70,9 @@ def test_a_key_is_let_in_by_header_and_by_cookie(store: Store, role: Role) -> No
     made = store.create_key("Bob", role)
     for given in ({"authorization": f"Bearer {made.token}"}, {"cookie": f"theme=dark; clew_key={made.token}"}):
         assert ask(store, "/v1/account", client="192.0.2.1", **given).json()["username"] == "Bob"
+        if "cookie" in given:
+            for other in ('prefs={"x":1}', "foo bar", 'a="x', "=", "clew_key2=x"):
+                assert ask(store, "/v1/account", cookie=f"{other}; {given['cookie']}").status_code == 200
     assert ask(store, cookie="clew_key=wrong").status_code == 401
 
 
@@ -99,7 +102,9 @@ def test_a_key_that_was_revoked_does_not_open_the_store_to_this_machine_again(
     assert ask(store, **given).status_code == 401
 
 
-@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip"])
+@pytest.mark.parametrize(
+    "header", ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "x-real-ip"]
+)
 def test_while_there_is_no_key_a_proxy_on_this_machine_lets_nobody_in(store: Store, header: str) -> None:
     assert ask(store, **{header: "127.0.0.1"}).status_code == 401
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.server.asking import spoken
+from tests.server.asking import asked, spoken
 
 from clew import Session, Store, limits
+from clew.server import create_app
+from clew.server.callers import LOCAL, name_caller
 from clew.server.idempotency import Repeats
 from clew.testing.contract.base import users
 
@@ -127,5 +129,47 @@ def test_being_asked_to_come_back_later_is_no_answer_to_keep() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     app = Repeats(busy, 100)
-    scope = {"method": "POST", "headers": [(b"idempotency-key", b"1")]}
+    scope = dict(name_caller({"method": "POST", "headers": [(b"idempotency-key", b"1")]}, LOCAL))
     assert [spoken(app, scope)[0]["status"] for _ in range(3)] == [429, 201, 201]
+
+
+def test_whoever_has_no_key_has_nothing_kept_and_takes_no_room(
+    store: Store, talk: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_KEPT_ANSWERS", 1)
+    app, token = create_app(store), store.create_key("Ada", "admin").token
+
+    def append_again() -> None:
+        headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
+        asked(app, ("POST", f"/v1/sessions/{talk.id}/append"), content='{"messages":[{}]}', **headers)
+
+    append_again()
+    for number in range(3):
+        asked(app, ("POST", "/logout"), **{"idempotency-key": str(number)})
+    append_again()
+    assert store.get_session(talk.id).revision == 2
+
+
+def test_a_key_for_another_form_of_the_answer_is_a_conflict(client: httpx2.Client, talk: Session) -> None:
+    append(client, talk)
+    assert append(client, talk, Accept="application/msgpack").status_code == 409
+
+
+def test_what_is_kept_is_not_looked_through_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def counted(kept: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    async def done(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    monkeypatch.setattr("clew.server.idempotency._is_old", counted)
+    app = Repeats(done, 100)
+    for number in range(200):
+        headers = [(b"idempotency-key", str(number).encode())]
+        spoken(app, dict(name_caller({"method": "POST", "headers": headers}, LOCAL)))
+    assert asked <= 3 * 200

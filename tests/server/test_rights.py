@@ -211,6 +211,16 @@ def test_what_is_public_may_be_read_by_whoever_has_the_link(world: World, call: 
         call(backend, world.public)
 
 
+@pytest.mark.parametrize("name", ["Bob", None])
+def test_what_was_public_and_is_deleted_is_its_owners_alone(world: World, name: str | None) -> None:
+    world.store.delete_session(world.public.session)
+    read = READS["get_session"]
+    assert refused(world, world.to(name), read, world.public) in (NotFoundError, UnauthorizedError)
+    read(world.to("Ada"), world.public)
+    world.store.restore_session(world.public.session)
+    read(world.to(name), world.public)
+
+
 @each(READS, CHANGES, MAKES)
 @pytest.mark.parametrize("name", ["Bob", None])
 def test_what_may_not_be_seen_is_answered_like_what_is_not_there(world: World, call: Call, name: str | None) -> None:

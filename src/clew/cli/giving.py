@@ -34,6 +34,7 @@ def give_command(app: App, name: str, sessions: tuple[Wanted, ...], unowned: boo
         raise InvalidArgumentError("give either the ids of sessions or --unowned")
     with app.open_existing() as store:
         given, kept = _give(store, name, _unowned(store) if unowned else _wanted(store, sessions))
+        has_key = any(key.name == name and key.revoked_at is None for key in store.list_keys())
         backend = store.backend_info()
     if app.json:
         write_json(
@@ -44,7 +45,10 @@ def give_command(app: App, name: str, sessions: tuple[Wanted, ...], unowned: boo
             }
         )
     else:
-        write_lines([f"Gave {counted(len(given), 'session')} to {shorten(name)}"])
+        lines = [f"Gave {counted(len(given), 'session')} to {shorten(name)}"]
+        if not has_key:
+            lines.append(f"No API key has the name {shorten(name)} yet: until one has, only admins see these sessions.")
+        write_lines(lines)
     for id in kept:
         write_error(f"{id} stays as it is: {shorten(name)} has another session of its source")
     if kept:

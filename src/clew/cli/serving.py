@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
     from clew.server.running import Start
 
-_WHO_COMES_IN = {
-    True: "Whoever has an API key is let in, as far as its role goes.",
-    False: "No API key yet: only programs of this machine are let in, and may do everything. "
-    "Make a key with: clew key create NAME --role write",
-}
-
 
 @click.command("serve")
 @click.argument("url", required=False)
@@ -77,7 +71,9 @@ def serve_command(app: App, /, url: str | None, proxies: str | None, no_access_l
     """
     _choose(app, url)
     running = _running()
-    settings = running.Settings(proxies=_addresses(proxies), access_log=not no_access_log, **_named(given))
+    settings = running.Settings(
+        proxies=_addresses(proxies), access_log=not no_access_log, key_command=_key_command(app), **_named(given)
+    )
     with app.open() as store:
         backend = store.backend_info()
         running.serve(store, settings, _announcer(app, backend))
@@ -101,7 +97,7 @@ def _running() -> "ModuleType":
         from clew.server import running
     except ImportError as error:
         raise InvalidRequestError(
-            f"{error.name} is missing, which a server needs: pip install 'clew[server]'"
+            f"{error.name} is missing, which a server needs: install clew with its extra 'server'"
         ) from error
     return running
 
@@ -119,19 +115,32 @@ def _addresses(proxies: str | None) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def _key_command(app: App) -> str:
+    """What makes a key for this store, and not for another one. What leads to a database may hold a password."""
+    told = app.command("key", "create", "NAME", "--role", "write")
+    is_named = app.store_url is None or "--store" in told
+    return told if is_named else "clew --store URL key create NAME --role write"
+
+
 def _announcer(app: App, backend: BackendInfo) -> "Callable[[Start], None]":
     def announce(start: "Start") -> None:
         if app.json:
             form = {"listening": start.places, "has_keys": start.has_keys}
             write_json({**form, "backend": wire.backend_info(backend)})
         else:
-            write_lines(_told(start, backend))
+            write_lines(_told(start, backend, _key_command(app)))
 
     return announce
 
 
-def _told(start: "Start", backend: BackendInfo) -> Iterator[Line]:
+def _told(start: "Start", backend: BackendInfo, key_command: str) -> Iterator[Line]:
     yield backend_line(backend)
     for place in start.places:
         yield f"Listening at {place}"
-    yield _WHO_COMES_IN[start.has_keys]
+    if start.has_keys:
+        yield "Whoever has an API key is let in, as far as its role goes."
+    else:
+        yield "No API key yet: only programs of this machine are let in, and may do everything."
+        yield f"Make a key with: {key_command}"
+    if start.is_in_the_clear:
+        yield "Over plain HTTP keys and conversations can be read on their way: use --tls-cert, or a proxy with TLS."

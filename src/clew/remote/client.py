@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 Params = Mapping[str, object]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds before a request is sent again
+_LAST_PAUSE = 0.01  # seconds: with less left there is no other try
 _SHORTEST_WAIT = 1.0  # seconds: with less no network could answer
 
 _BASIC = re.compile(
@@ -249,9 +250,10 @@ def _pause(attempt: int, deadline: float, at_least: float = 0) -> bool:
     """Wait before the next try; False where the time limit does not allow it."""
     pause = max(at_least, min(_FIRST_PAUSE * 2 ** min(attempt - 1, 10), _LONGEST_PAUSE))
     pause *= 1 + random.random() / 4  # noqa: S311 - so that many clients do not come back all at once
-    if time.monotonic() + pause >= deadline:
+    left = deadline - time.monotonic()
+    if left <= max(at_least, _LAST_PAUSE):
         return False
-    time.sleep(pause)
+    time.sleep(min(pause, max(at_least, left / 2)))  # half of what is left: the last tries are near the end
     return True
 
 

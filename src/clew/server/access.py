@@ -6,11 +6,11 @@ public.
 
 import asyncio
 import ipaddress
-from http.cookies import CookieError, SimpleCookie
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlsplit
 
 from clew.backend import Backend
-from clew.errors import StorageError, UnauthorizedError
+from clew.errors import RateLimitedError, StorageError, UnauthorizedError
 from clew.server.asgi import App, Receive, Scope, Send
 from clew.server.callers import ANYBODY, LOCAL, Caller, name_caller
 from clew.server.refusals import redirect, refuse
@@ -23,13 +23,18 @@ COOKIE = "clew_key"
 LOGIN = "/login"
 LOGOUT = "/logout"
 
-_FOR_EVERYBODY = ("/healthz", "/readyz")
+_FOR_EVERYBODY = ("/healthz", "/readyz", "/openapi.json")
 _FOR_ANYBODY = ("/v1/sessions/", "/sessions/", "/static/")
 """How paths begin under which something public may be."""
 
+_THREADS = 4
+_AT_ONCE = 16
+"""Requests without a key that are worked on at the same time."""
+
 _READS = ("GET", "HEAD")
 _SCHEME = "bearer "
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_FORWARDED = ("forwarded", "via", "x-real-ip", "cf-connecting-ip", "true-client-ip")
+_ALSO_FORWARDED = "x-forwarded-"
 
 
 class Gate:
@@ -39,15 +44,31 @@ class Gate:
         self._app = app
         self._store = Store(backend)  # one of its own: when a key was used is no business of the clock of the other
         self._has_keys = False
+        # Threads of its own: however long everything else takes, who comes is looked at.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="clew-gate")
+        self._anybody = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in _FOR_EVERYBODY:
             try:
-                scope = name_caller(scope, await asyncio.to_thread(self._caller, scope))
+                caller = await asyncio.get_running_loop().run_in_executor(self._threads, self._caller, scope)
             except StorageError as error:
                 await self._turn_away(scope, send, error)
                 return
+            scope = name_caller(scope, caller)
+            if caller is ANYBODY:
+                await self._serve_anybody(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whoever has no key takes no more than some of the threads from those who have one."""
+        if self._anybody.locked():
+            error = RateLimitedError("too many ask without an API key: ask again in 1 s")
+            await refuse(send, error, headers=[(b"retry-after", b"1")])
+            return
+        async with self._anybody:
+            await self._app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> Caller:
         """Who makes a request; UnauthorizedError for whoever may not come in."""
@@ -99,11 +120,12 @@ def _token(authorization: str) -> str | None:
 
 
 def _cookie(header: str) -> str | None:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None and found.value else None
+    """The key in the cookies of a browser. Others that stand there are of any shape: a host's ports share them."""
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE and value:
+            return value
+    return None
 
 
 def _local_path(scope: Scope) -> str:
@@ -116,7 +138,7 @@ def _check_is_near(scope: Scope, headers: dict[str, str]) -> None:
     client = scope.get("client")
     if client is not None and not _is_loopback(client[0]):
         raise UnauthorizedError("the store has no API key yet, so only programs of this machine are let in")
-    if any(name in headers for name in _FORWARDED):
+    if any(name in _FORWARDED or name.startswith(_ALSO_FORWARDED) for name in headers):
         # A proxy on this machine makes everybody look near.
         raise UnauthorizedError("the store has no API key yet, so nothing that a proxy brings is let in")
     # A page elsewhere can have a browser here ask anything, under a name that leads here: the browser says which.

@@ -46,9 +46,17 @@ def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 def _as_storage_error(error: HTTPException) -> StorageError:
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return NotFoundError("there is nothing at this address")
+        return NotFoundError("there is nothing at this address (an id in it is a whole UUID)")
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return InternalError(error.detail)
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        return InvalidRequestError("; ".join(f"{item.get('key', 'body')}: {item['message']}" for item in error.extra))
+        return InvalidRequestError("; ".join(map(_invalid, error.extra)))
     return InvalidRequestError(HTTPStatus(error.status_code).phrase.lower())
+
+
+def _invalid(item: dict[str, Any]) -> str:
+    """What is wrong with a parameter or the body. Of a missing body Litestar says its name and no more."""
+    key, message = item.get("key", "body"), item["message"]
+    if key == "data":
+        return "a body is missing: {} where there is nothing to say" if message == "'data'" else f"body: {message}"
+    return f"{key}: {message}"

@@ -47,7 +47,9 @@ class Repeats:
     def __init__(self, app: App, max_request_bytes: int) -> None:
         self._app = app
         self._max_request_bytes = max_request_bytes
+        self._under_way: dict[_Key, _Kept] = {}
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        """Those that have been answered, oldest first."""
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,12 +62,14 @@ class Repeats:
             return
         body = await _read(receive, self._max_request_bytes)
         if body is None:
-            await refuse(send, InvalidRequestError("the body is too long"), status=413)
+            await refuse(
+                send, InvalidRequestError(f"the body is longer than {self._max_request_bytes:,} bytes"), status=413
+            )
             return
         await self._answer(key, body, scope, receive, send)
 
     async def _answer(self, key: _Key, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        digest = hashlib.sha256(scope.get("query_string", b"") + b"\n" + body).digest()
+        digest = _digest(scope, body)
         while (kept := self._find(key)) is not None:
             if kept.body != digest:
                 await refuse(send, ConflictError(f"{REPEAT_HEADER} was used for another request"))
@@ -78,7 +82,7 @@ class Repeats:
         await self._carry_out(key, _Kept(digest), scope, _replayed(body, receive), send)
 
     async def _carry_out(self, key: _Key, kept: _Kept, scope: Scope, receive: Receive, send: Send) -> None:
-        self._kept[key] = kept
+        self._under_way[key] = kept
         said: list[Message] = []
 
         async def heard(message: Message) -> None:
@@ -92,45 +96,47 @@ class Repeats:
 
     def _settle(self, key: _Key, kept: _Kept, said: list[Message]) -> None:
         """What the server failed to do, or put off, may be tried again; everything else has been answered."""
+        del self._under_way[key]
         kept.size = sum(len(message.get("body", b"")) for message in said)
         status = said[0].get("status", 500) if said else 500
         is_final = status < 500 and status != _TOO_MANY and not said[-1].get("more_body")
-        if is_final and kept.size <= limits.MAX_KEPT_ANSWER_BYTES:
+        is_kept = is_final and kept.size <= limits.MAX_KEPT_ANSWER_BYTES
+        if is_kept:
+            self._kept[key] = kept
             self._bytes += kept.size
-            kept.answer.set_result(said)
             self._make_room()
-        else:
-            del self._kept[key]
-            kept.answer.set_result(None)
+        kept.answer.set_result(said if is_kept else None)
 
     def _find(self, key: _Key) -> _Kept | None:
-        kept = self._kept.get(key)
-        if kept is not None and kept.answer.done() and _is_old(kept):
-            self._drop(key)
-            return None
-        return kept
+        self._make_room()
+        return self._under_way.get(key) or self._kept.get(key)
 
     def _make_room(self) -> None:
-        """Forget what is old, and the oldest where there is too much."""
-        for key, kept in list(self._kept.items()):
+        """Forget what is old, and the oldest where there is too much. What is under way is never forgotten."""
+        while self._kept:
             is_over = len(self._kept) > limits.MAX_KEPT_ANSWERS or self._bytes > limits.MAX_KEPT_ANSWER_BYTES
-            if not is_over and not _is_old(kept):
+            oldest = next(iter(self._kept))
+            if not is_over and not _is_old(self._kept[oldest]):
                 return
-            if kept.answer.done():
-                self._drop(key)
-
-    def _drop(self, key: _Key) -> None:
-        self._bytes -= self._kept.pop(key).size
+            self._bytes -= self._kept.pop(oldest).size
 
 
 def _is_old(kept: _Kept) -> bool:
     return time.monotonic() - kept.since > limits.KEPT_ANSWER_SECONDS
 
 
+def _digest(scope: Scope, body: bytes) -> bytes:
+    """What tells one request from another of the same address: how it asks, what it asks, and for which form."""
+    headers = dict(scope["headers"])
+    forms = [headers.get(name, b"") for name in (b"accept", b"accept-encoding")]
+    return hashlib.sha256(b"\n".join([*forms, scope.get("query_string", b""), body])).digest()
+
+
 def _key(scope: Scope) -> _Key | None:
+    """Which request it is; None where it has no key, or comes from somebody who may not write anything anyway."""
     headers = dict(scope["headers"])
     text = headers.get(_HEADER)
-    if text is None:
+    if text is None or caller_of(scope).role is None:
         return None
     key = caller_of(scope).key
     return _Key(scope["method"], scope["path"], None if key is None else key.id, text)

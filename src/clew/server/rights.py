@@ -49,6 +49,7 @@ from clew.model import (
     Page,
     Role,
     Session,
+    SessionStatus,
     SessionSummary,
     Visibility,
 )
@@ -59,7 +60,13 @@ T = TypeVar("T")
 
 
 def no_key() -> UnauthorizedError:
+    """What somebody is told who may not come in as nobody."""
     return UnauthorizedError("an API key is needed: Authorization: Bearer KEY")
+
+
+def _is_public(session: SessionSummary) -> bool:
+    """Whether it may be read by whoever knows its id: not once its owner has deleted it."""
+    return session.visibility is Visibility.PUBLIC and session.status is SessionStatus.ACTIVE
 
 
 class Rights(Backend):
@@ -77,7 +84,7 @@ class Rights(Backend):
             session = self._backend.get_session_summary(session_id)
         except NotFoundError:
             raise self._unseen(session_not_found(session_id)) from None
-        if not self._is_own(session.owner) and session.visibility is not Visibility.PUBLIC:
+        if not self._is_own(session.owner) and not _is_public(session):
             raise self._unseen(session_not_found(session_id))
         return session
 

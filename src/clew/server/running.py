@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that requests under way may take when the server is to end."""
     log_format: LogFormat = "text"
     access_log: bool = True
+    key_command: str = "clew key create NAME --role write"
+    """What makes an API key for this store: told where one is missing."""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     places: list[str]
     has_keys: bool
+    is_in_the_clear: bool
+    """Whether other machines may come over plain HTTP."""
 
 
 def serve(store: Store, settings: Settings, announce: Callable[[Start], None]) -> None:
@@ -79,10 +83,12 @@ def serve(store: Store, settings: Settings, announce: Callable[[Start], None]) -
         burst=settings.burst,
     )
     listening = _listening(settings, has_keys=has_keys, is_tls=tls is not None)
+    is_far = settings.uds is None and not is_loopback(addresses_of(settings.host))
+    start = Start(places=listening.places, has_keys=has_keys, is_in_the_clear=is_far and tls is None)
     start_logs(settings.log_format, requests=settings.access_log)
     try:
         server = _Server(_config(app, settings, tls), app, settings.grace)
-        server.serve_at(listening.sockets, lambda: announce(Start(places=listening.places, has_keys=has_keys)))
+        server.serve_at(listening.sockets, lambda: announce(start))
     finally:
         listening.close()
 
@@ -94,7 +100,7 @@ def _listening(settings: Settings, *, has_keys: bool, is_tls: bool) -> Listening
     if not has_keys and not is_loopback(addresses):
         raise InvalidRequestError(
             f"the store has no API key yet, so it is served to this machine only, not at {settings.host}: "
-            "make a key first with: clew key create NAME --role write"
+            f"make a key first with: {settings.key_command}"
         )
     return listen(addresses, settings.port, scheme="https" if is_tls else "http")
 
@@ -153,15 +159,18 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin, and say so."""
         await super().startup(sockets)
+        _log.info("listening")
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer those who wait for changes, and hang up where a client does not, while the rest goes on."""
         waking = asyncio.create_task(asyncio.to_thread(self._app_to_stop.stop_waiting))
         hanging_up = asyncio.create_task(self._hang_up())
+        _log.info("ending: what is under way may take %g s", self._grace)
         await super().shutdown(sockets)
         hanging_up.cancel()
         await waking
+        _log.info("ended")
 
     async def _hang_up(self) -> None:
         """End connections over which everything has been said.

@@ -21,8 +21,16 @@ MAX_TEXT_LINES, MAX_TEXT_CHARS = 200, 16_000
 MAX_OUTPUT_LINES, MAX_OUTPUT_CHARS = 40, 4_000
 """The same for what programs write."""
 
+HEAD_LINES, HEAD_CHARS = 30, 3_000
+TAIL_LINES, TAIL_CHARS = 10, 1_000
+"""What is shown of more than that. The end is, because there a build says what came of it."""
+
 MAX_WHOLE_CHARS = 2_000_000
 """The most of a text that a page shows on request. All of it can be downloaded."""
+
+_MAX_PRETTY_CHARS = 200_000
+_MAX_PRETTY_LEVELS = 32
+"""JSON beyond either is shown in one line."""
 
 _DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,", re.IGNORECASE)
 _SNIFFED_CHARS = 32  # of base64: enough for every signature
@@ -116,7 +124,12 @@ class Maker:
         """What a program wrote, line by line."""
         number = self._number(text, "output")
         shown, lines, is_cut = cut(text, MAX_OUTPUT_LINES, MAX_OUTPUT_CHARS)
-        html = preformatted(without_colours(shown)) if self._render else Markup()
+        if not self._render:
+            html = Markup()
+        elif is_cut:
+            html = _ends(text)
+        else:
+            html = preformatted(without_colours(shown))
         return Text(number, html, lines, len(text), is_cut, "output")
 
     def value(self, value: Any) -> Text:
@@ -154,12 +167,52 @@ def cut(text: str, max_lines: int, max_chars: int) -> tuple[str, int, bool]:
     return (text[:end], lines, True) if text[end:].strip() else (text, lines, False)
 
 
+def _ends(text: str) -> Markup:
+    """The beginning and the end of a text of which not all is shown, and how much is between them."""
+    text = text.rstrip()
+    head, _, _ = cut(text, HEAD_LINES, HEAD_CHARS)
+    tail = text[_last_lines(text, TAIL_LINES, TAIL_CHARS) :]
+    between = text[len(head) : len(text) - len(tail)]
+    lines = between.count("\n") - 1
+    told = f"… {lines:,} line{'' if lines == 1 else 's'} …" if lines > 0 else f"… {len(between):,} characters …"
+    gap = Markup('<p class="gap">{}</p>').format(told)
+    return preformatted(without_colours(head)) + gap + preformatted(without_colours(tail))
+
+
+def _last_lines(text: str, max_lines: int, max_chars: int) -> int:
+    """Where the last lines of a text begin."""
+    least = max(0, len(text) - max_chars)
+    place = len(text)
+    for _ in range(max_lines):
+        place = text.rfind("\n", least, place)
+        if place < 0:
+            return least
+    return place + 1
+
+
 def pretty(value: Any) -> str:
-    """The JSON of a value over several lines; something else that says what it is where it has none."""
+    """The JSON of a value over several lines; something else that says what it is where it has none.
+
+    What is deep or long stays in one line: over many, each with its indent, it would be a thousand times as long.
+    """
     try:
+        compact = json.dumps(value, ensure_ascii=False)
+        if len(compact) > _MAX_PRETTY_CHARS or _is_deeper(value, _MAX_PRETTY_LEVELS):
+            return compact
         return json.dumps(value, indent=2, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         return f"(a value of type {type(value).__name__} that cannot be written)"
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in each other on more levels than that."""
+    inner = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(levels):
+        items = (item for part in inner for item in (part.values() if isinstance(part, dict) else part))
+        inner = [item for item in items if isinstance(item, (dict, list))]
+        if not inner:
+            return False
+    return True
 
 
 def spelled(value: Any) -> str:
