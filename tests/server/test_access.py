@@ -1,6 +1,7 @@
 """Who is let in."""
 
 import asyncio
+import threading
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -92,6 +93,40 @@ def test_whoever_has_no_key_reads_what_is_public_and_cannot_tell_what_else_there
     answers = [ask(store, f"/v1/sessions/{id}") for id in (private.id, UUID(int=7))]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert answers[0].content == answers[1].content
+
+
+def test_of_those_without_a_key_only_some_are_worked_on_at_once_and_nobody_else_waits_for_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = store.create_key("Ada", Role.ADMIN).token
+    public = store.create_session("Talk", visibility="PUBLIC", owner="Ada")
+    begun, go_on, read = threading.Semaphore(0), threading.Event(), store._backend.get_session
+
+    def read_slowly(session_id: UUID) -> Any:
+        begun.release()
+        assert go_on.wait(30)
+        return read(session_id)
+
+    monkeypatch.setattr(store._backend, "get_session", read_slowly)
+    monkeypatch.setattr("clew.server.access._AT_ONCE", 2)
+    app = create_app(store)
+
+    async def asked() -> list[int]:
+        through = httpx2.ASGITransport(app=app, client=("192.0.2.1", 1))
+        async with httpx2.AsyncClient(transport=through, base_url="http://localhost:8080", verify=False) as http:
+            path = f"/v1/sessions/{public.id}"
+            slow = [asyncio.create_task(http.get(path)) for _ in range(2)]
+            for _ in slow:
+                assert await asyncio.to_thread(begun.acquire, timeout=30)
+            refused = await http.get(path)
+            others = [
+                await http.get("/login"),
+                await http.get("/v1/account", headers={"authorization": f"Bearer {token}"}),
+            ]
+            go_on.set()
+            return [one.status_code for one in [*await asyncio.gather(*slow), refused, *others]]
+
+    assert asyncio.run(asked()) == [200, 200, 429, 200, 200]
 
 
 @pytest.mark.parametrize("given", [{"authorization": "Bearer wrong"}, {}])

@@ -24,8 +24,9 @@ LOGIN = "/login"
 LOGOUT = "/logout"
 
 _FOR_EVERYBODY = ("/healthz", "/readyz", "/openapi.json")
-_FOR_ANYBODY = ("/v1/sessions/", "/sessions/", "/static/")
-"""How paths begin under which something public may be."""
+_PUBLIC = ("/v1/sessions/", "/sessions/")
+_FOR_ANYBODY = (*_PUBLIC, "/static/")
+"""How paths begin under which something public may be, and what pages are made of."""
 
 _THREADS = 4
 _AT_ONCE = 16
@@ -56,7 +57,7 @@ class Gate:
                 await self._turn_away(scope, send, error)
                 return
             scope = name_caller(scope, caller)
-            if caller is ANYBODY:
+            if caller is ANYBODY and scope["path"].startswith(_PUBLIC):
                 await self._serve_anybody(scope, receive, send)
                 return
         await self._app(scope, receive, send)
