@@ -96,7 +96,7 @@ def test_the_limits_are_those_of_the_store() -> None:
     texts = (limits.MAX_TITLE_CHARS, limits.MAX_LABEL_CHARS, limits.MAX_CWD_CHARS)
     assert "| {:,}, {:,} and {:,} characters |".format(*texts) in table
     assert limits.WRONG_KEYS_A_MINUTE == 10
-    assert "Ten wrong keys a minute" in PAGE
+    assert "After ten wrong keys a minute" in PAGE
     assert limits.KEPT_ANSWER_SECONDS == 24 * 3600
 
 

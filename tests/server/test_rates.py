@@ -1,6 +1,6 @@
 """How often a caller may ask, and come with a wrong key."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
@@ -11,6 +11,8 @@ from clew.server import create_app
 from clew.server.asgi import App
 from clew.server.callers import Caller, name_caller
 from clew.server.rates import Buckets, CallerRate, WrongKeys
+from clew.server.seen import Observed, Seen, note_error
+from clew.server.web.assets import asset_url
 
 
 class Clock:
@@ -136,103 +138,168 @@ class TestCallers:
             create_app(store, requests_per_second=given[0], burst=given[1])
 
 
+def app_with_key(store: Store) -> tuple[App, str]:
+    """An application over a store that has a key, and its token."""
+    return create_app(store), store.create_key("Ada", Role.ADMIN).token
+
+
+def answering(status: int, *headers: tuple[bytes, bytes]) -> App:
+    """An application that gives one answer to everything, in two parts."""
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": b"what was ", "more_body": True})
+        await send({"type": "http.response.body", "body": b"said", "more_body": False})
+
+    return answer
+
+
+def log_in(app: App, token: str, client: str = "192.0.2.1") -> int:
+    """The status that a login is answered with."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    return asked(app, ("POST", "/login"), client=client, content=f"key={token}&next=/", **form)[0].status_code
+
+
+def try_wrong_keys(app: App, client: str = "192.0.2.1") -> list[int]:
+    """Two more than are answered in a minute."""
+    return [got(app, client=client, authorization="Bearer wrong").status_code for _ in range(12)]
+
+
+SHOWN = {"headers": [(b"authorization", b"Bearer x")]}
+
+
 class TestWrongKeys:
     @pytest.mark.parametrize(
         "headers",
-        [
-            {"authorization": "Bearer clew_{}"},
-            {"authorization": "Basic {}"},
-            {"cookie": "clew_key=clew_{}"},
-            {"cookie": "clew_key=clew_{}", "accept": "text/html"},
-        ],
+        [{"authorization": "Bearer clew_{}"}, {"authorization": "Basic {}"}, {"cookie": "clew_key=clew_{}"}],
     )
     def test_no_address_can_try_one_after_the_other(self, store: Store, headers: dict[str, str]) -> None:
-        store.create_key("Ada", Role.ADMIN)
-        app = create_app(store)
-        path = "/" if "accept" in headers else "/v1/account"
+        app, _ = app_with_key(store)
 
         def tried(number: int) -> httpx2.Response:
-            return got(app, path, client="192.0.2.1", **{name: text.format(number) for name, text in headers.items()})
+            shown = {name: text.format(number) for name, text in headers.items()}
+            return got(app, "/v1/account", client="192.0.2.1", **shown)
 
         answers = [tried(number) for number in range(12)]
-        assert {answer.status_code for answer in answers[:10]} == ({303} if "accept" in headers else {401})
-        assert [answer.status_code for answer in answers[10:]] == [429, 429]
+        assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 6
-        assert answers[-1].json()["error"]["message"].startswith("Rate limited: too many wrong API keys")
-
-    def test_nor_where_something_public_is_shown_to_whoever_asks(self, store: Store) -> None:
-        store.create_key("Ada", Role.ADMIN)
-        public = store.create_session("for all", visibility=Visibility.PUBLIC)
-        app = create_app(store)
-        told = [got(app, f"/v1/sessions/{public.id}", cookie=f"clew_key={number}").status_code for number in range(12)]
-        assert told == [200] * 10 + [429] * 2
+        assert "www-authenticate" not in answers[-1].headers
+        error = answers[-1].json()["error"]
+        assert (error["key"], error["code"]) == ("RATE_LIMITED", "rate_limited")
+        assert error["message"].startswith("Rate limited: too many wrong API keys")
 
     def test_nor_at_the_login(self, store: Store) -> None:
-        token = store.create_key("Ada", Role.ADMIN).token
-        app = create_app(store)
+        app, _ = app_with_key(store)
+        assert [log_in(app, "wrong") for _ in range(12)] == [401] * 10 + [429] * 2
+        assert log_in(app, "wrong", "192.0.2.2") == 401
 
-        def logged_in(key: str, client: str) -> int:
-            return asked(
-                app, ("POST", "/login"), client=client, content=f"key={key}&next=/",
-                **{"content-type": "application/x-www-form-urlencoded"},
-            )[0].status_code  # fmt: skip
-
-        assert logged_in(token, "192.0.2.1") == 303
-        assert [logged_in("wrong", "192.0.2.1") for _ in range(12)] == [401] * 10 + [429] * 2
-        assert logged_in(token, "192.0.2.1") == 429
-        assert logged_in(token, "192.0.2.2") == 303
-        assert logged_in("wrong", "192.0.2.1") == 429  # the login of another is no reason to let it in
-
-    def test_a_store_that_does_not_answer_makes_no_key_a_wrong_one(self) -> None:
-        async def broken(_scope: Any, _receive: Any, send: Any) -> None:
-            await send({"type": "http.response.start", "status": 503, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
-        app = WrongKeys(broken, Buckets(1, 1, Clock()))
-        assert statuses(app, 5, headers=[(b"authorization", b"Bearer x")]) == [503] * 5
-
-    def test_another_address_is_not_held_back_by_it(self, store: Store) -> None:
-        token = store.create_key("Ada", Role.ADMIN).token
-        app = create_app(store)
-        for _ in range(12):
-            got(app, client="192.0.2.1", authorization="Bearer wrong")
-        assert got(app, client="192.0.2.2", authorization=f"Bearer {token}").status_code == 200
-
-    def test_nor_is_who_shares_the_address_and_was_right_before(self, store: Store) -> None:
-        tokens = [store.create_key(name, Role.ADMIN).token for name in ("Ada", "Bob")]
-        app = create_app(store)
-
-        def told(token: str) -> int:
-            return got(app, client="192.0.2.1", authorization=f"Bearer {token}").status_code
-
-        assert told(tokens[0]) == 200
-        for _ in range(12):
-            told("wrong")
-        assert [told(token) for token in tokens] == [200, 429]
-
-    def test_a_key_that_is_revoked_is_one_of_the_wrong_ones(self, store: Store) -> None:
-        made = store.create_key("Ada", Role.ADMIN)
-        app = create_app(store)
-        assert got(app, authorization=f"Bearer {made.token}").status_code == 200
-        store.revoke_key(made.key.id)
-        answers = [got(app, authorization=f"Bearer {made.token}").status_code for _ in range(12)]
+    def test_nor_with_one_that_is_revoked(self, store: Store) -> None:
+        app, token = app_with_key(store)
+        assert got(app, authorization=f"Bearer {token}").status_code == 200
+        store.revoke_key(store.list_keys()[0].id)
+        answers = [got(app, authorization=f"Bearer {token}").status_code for _ in range(12)]
         assert answers == [401] * 10 + [429] * 2
 
-    def test_right_keys_can_be_used_as_often_as_one_likes(self, store: Store) -> None:
-        token = store.create_key("Ada", Role.ADMIN).token
-        app = create_app(store)
-        answers = asked(app, *[("GET", "/v1/account")] * 30, authorization=f"Bearer {token}")
-        assert {answer.status_code for answer in answers} == {200}
+    def test_nor_where_only_what_is_public_could_be_seen(self, store: Store) -> None:
+        app, _ = app_with_key(store)
+        private = store.create_session("mine")
+        told = [got(app, f"/v1/sessions/{private.id}", cookie="clew_key=x").status_code for _ in range(12)]
+        assert told == [401] * 10 + [429] * 2
 
     def test_a_minute_later_there_are_ten_more(self) -> None:
         clock = Clock()
-
-        async def refuse_all(_scope: Any, _receive: Any, send: Any) -> None:
-            await send({"type": "http.response.start", "status": 401, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
-        app = WrongKeys(refuse_all, Buckets(10 / 60, 10, clock))
-        shown = {"headers": [(b"authorization", b"Bearer x")]}
-        assert statuses(app, 11, **shown) == [401] * 10 + [429]
+        app = WrongKeys(answering(401), Buckets(10 / 60, 10, clock))
+        assert statuses(app, 11, **SHOWN) == [401] * 10 + [429]
         clock.now += 60
-        assert statuses(app, 11, **shown) == [401] * 10 + [429]
+        assert statuses(app, 11, **SHOWN) == [401] * 10 + [429]
+
+    def test_those_that_are_answered_429_cost_nothing_more(self) -> None:
+        clock = Clock()
+        app = WrongKeys(answering(401), Buckets(1, 1, clock))
+        assert statuses(app, 100, **SHOWN) == [401] + [429] * 99
+        clock.now += 1
+        assert statuses(app, 1, **SHOWN) == [401]
+
+    def test_nothing_of_the_answer_that_is_replaced_is_sent(self) -> None:
+        app = WrongKeys(answering(401, (b"www-authenticate", b"Bearer")), Buckets(1, 1, Clock()))
+        assert b"".join(part.get("body", b"") for part in spoken(app, SHOWN)) == b"what was said"
+        start, body = spoken(app, SHOWN)
+        assert (start["status"], dict(start["headers"]).get(b"www-authenticate")) == (429, None)
+        assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+        assert (body["more_body"], b"said" in body["body"]) == (False, False)
+
+    def test_what_is_noted_of_it_is_what_was_answered(self) -> None:
+        class Noted:
+            errors: ClassVar[list[tuple[int | None, str | None]]] = []
+
+            def begin(self) -> None:
+                pass
+
+            def end(self, seen: Seen) -> None:
+                self.errors.append((seen.status, seen.error))
+
+        async def refusing(scope: Any, receive: Any, send: Any) -> None:
+            note_error(scope, "unauthorized")
+            await answering(401)(scope, receive, send)
+
+        clock = Clock()
+        app = Observed(WrongKeys(refusing, Buckets(1, 1, clock)), [Noted()], clock)
+        statuses(app, 2, **SHOWN)
+        assert Noted.errors == [(401, "unauthorized"), (429, "rate_limited")]
+
+
+class TestWhatIsNoWrongKey:
+    def test_a_right_key_is_never_held_back(self, store: Store) -> None:
+        """Neither one that was used before, nor one that comes for the first time, nor one in a login."""
+        app, token = app_with_key(store)
+        new, never_used = (store.create_key("Bob", Role.READ).token for _ in range(2))
+        assert got(app, client="192.0.2.1", authorization=f"Bearer {token}").status_code == 200
+        assert try_wrong_keys(app)[-1] == 429
+        for right in (token, new):
+            assert got(app, client="192.0.2.1", authorization=f"Bearer {right}").status_code == 200
+            assert got(app, "/", client="192.0.2.1", cookie=f"clew_key={right}").status_code == 200
+        assert log_in(app, never_used) == 303
+        assert try_wrong_keys(app) == [429] * 12  # the right ones in between are no reason to answer wrong ones
+
+    def test_what_a_right_key_may_not_is_none(self, store: Store) -> None:
+        app, _ = app_with_key(store)
+        token = store.create_key("Bob", Role.READ).token
+        answers = asked(app, *[("GET", "/v1/keys")] * 30, authorization=f"Bearer {token}")
+        assert {answer.status_code for answer in answers} == {403}
+
+    def test_right_keys_can_be_used_as_often_as_one_likes(self, store: Store) -> None:
+        app, token = app_with_key(store)
+        answers = asked(app, *[("GET", "/v1/account")] * 30, authorization=f"Bearer {token}")
+        assert {answer.status_code for answer in answers} == {200}
+
+    @pytest.mark.parametrize(("path", "status"), [("/", 303), (asset_url("style.css"), 200), ("/login", 200)])
+    def test_a_browser_with_a_dead_cookie_is_led_to_the_login_and_let_in_there(
+        self, store: Store, path: str, status: int
+    ) -> None:
+        app, token = app_with_key(store)
+        pages = asked(app, *[("GET", path)] * 30, client="192.0.2.1", accept="text/html", cookie="clew_key=dead")
+        assert {page.status_code for page in pages} == {status}
+        assert log_in(app, "wrong") == 401  # which says that nothing has been charged
+        assert log_in(app, token) == 303
+
+    def test_what_is_public_can_be_read_with_one_all_the_same(self, store: Store) -> None:
+        app, _ = app_with_key(store)
+        public = store.create_session("for all", visibility=Visibility.PUBLIC)
+        told = asked(app, *[("GET", f"/v1/sessions/{public.id}")] * 30, cookie="clew_key=dead")
+        assert {answer.status_code for answer in told} == {200}
+        assert got(app, cookie="clew_key=dead").status_code == 401
+
+    def test_who_shows_none_is_not_told_of_wrong_ones(self) -> None:
+        app = WrongKeys(answering(401), Buckets(1, 1, Clock()))
+        assert statuses(app, 5) == [401] * 5
+        assert statuses(app, 2, **SHOWN) == [401, 429]
+
+    @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+    def test_no_other_answer_makes_a_key_a_wrong_one(self, status: int) -> None:
+        app = WrongKeys(answering(status), Buckets(1, 1, Clock()))
+        assert statuses(app, 5, **SHOWN) == [status] * 5
+
+    def test_another_address_is_not_charged(self, store: Store) -> None:
+        app, _ = app_with_key(store)
+        assert try_wrong_keys(app, "192.0.2.1")[-1] == 429
+        assert got(app, client="192.0.2.2", authorization="Bearer wrong").status_code == 401

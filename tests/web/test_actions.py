@@ -1,6 +1,7 @@
 """What can be done with a session on its page."""
 
 import re
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx2
@@ -24,6 +25,11 @@ def session(store: Store) -> Session:
 def actions(page: Page):
     """The part of the page that this is about."""
     return page.get_by_role("group", name="Actions")
+
+
+def id_in(page: Page) -> UUID:
+    """The id of the session whose page this is."""
+    return UUID(urlsplit(page.url).path.rsplit("/", 1)[1])
 
 
 def rename(page: Page, title: str) -> None:
@@ -56,8 +62,14 @@ class TestActions:
         check_accessible(page)
         page.get_by_role("button", name="Undo").click()
         expect(page.locator("#sessions > li")).to_have_count(1)
-        expect(page.locator(".toast")).to_have_count(0)
+        expect(page.locator(".toast")).to_contain_text("Restored “Draft”")
+        expect(page.get_by_role("status")).to_have_text("Restored “Draft”")
         assert store.get_session(session.id).status == "ACTIVE"
+
+    def test_restored_is_said_only_where_it_is_so(self, url: str, store: Store, session: Session) -> None:
+        store.delete_session(session.id)
+        for id in (session.id, uuid4()):
+            assert "Restored" not in httpx2.get(f"{url}/?restored={id}").text
 
     def test_the_notice_can_be_put_away(self, page: Page, store: Store, session: Session) -> None:
         store.delete_session(session.id)
@@ -99,11 +111,61 @@ class TestActions:
         expect(actions(page).get_by_role("button", name="Make public")).to_be_visible()
         assert store.get_session(session.id).visibility == "PRIVATE"
 
+    def test_publishing_gives_the_link_and_can_be_undone(
+        self, new_page: NewPage, store: Store, session: Session
+    ) -> None:
+        page = new_page(permissions=["clipboard-read", "clipboard-write"], viewport=PHONE)
+        page.goto(f"/sessions/{session.id}")
+        link = page.url
+        actions(page).get_by_role("button", name="Make public").click()
+        notice = page.locator(".toast")
+        expect(notice).to_contain_text("Public: whoever has this link can read it")
+        expect(notice.locator("code")).to_have_text(link)
+        expect(page.get_by_role("status")).to_have_text("Public: whoever has this link can read it")
+        check_fits(page)
+        check_accessible(page)
+        notice.get_by_role("button", name="Copy the link").click()
+        expect(page.get_by_role("status")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == link
+        notice.get_by_role("button", name="Undo").click()
+        expect(notice).to_have_count(0)
+        expect(actions(page).get_by_role("button", name="Make public")).to_be_visible()
+        assert store.get_session(session.id).visibility == "PRIVATE"
+
+    def test_the_link_of_what_is_published_is_that_of_the_step(self, page: Page, session: Session) -> None:
+        assert session.active_checkpoint
+        page.goto(f"/sessions/{session.id}/steps/{session.active_checkpoint.parent_id}")
+        link = page.url
+        actions(page).get_by_role("button", name="Make public").click()
+        expect(page.locator(".toast code")).to_have_text(link)
+
+    def test_no_notice_is_shown_that_is_not_true(self, url: str, store: Store, session: Session) -> None:
+        other = store.fork_session(session.id)
+        for path, notice in [(session.id, "published"), (session.id, "forked"), (other.id, "published")]:
+            answer = httpx2.get(f"{url}/sessions/{path}?notice={notice}")
+            assert (answer.status_code, 'class="toast' in answer.text) == (200, False)
+        assert "Forked from “Draft”" in httpx2.get(f"{url}/sessions/{other.id}?notice=forked").text
+
+    def test_another_step_is_made_the_active_one(self, page: Page, store: Store, session: Session) -> None:
+        assert session.active_checkpoint
+        root = session.active_checkpoint.parent_id
+        page.goto(f"/sessions/{session.id}/steps/{root}")
+        check_accessible(page)
+        page.get_by_role("button", name="Make active").click()
+        expect(page).to_have_url(re.compile(f"/sessions/{session.id}$"))
+        expect(page.get_by_text("not the active step")).to_have_count(0)
+        expect(page.get_by_role("button", name="Make active")).to_have_count(0)
+        now = store.get_session(session.id).active_checkpoint
+        assert now
+        assert now.id == root
+        assert len(list(store.list_checkpoints(session.id))) == 2
+
     def test_forking_the_active_step(self, page: Page, store: Store, session: Session) -> None:
         page.goto(f"/sessions/{session.id}")
         actions(page).get_by_role("button", name="Fork").click()
         expect(page).not_to_have_url(re.compile(str(session.id)))
-        fork = store.get_session(UUID(page.url.rsplit("/", 1)[1]))
+        expect(page.locator(".toast")).to_contain_text("Forked from “Draft”")
+        fork = store.get_session(id_in(page))
         assert fork.active_checkpoint
         assert session.active_checkpoint
         assert fork.forked_from == session.active_checkpoint.id
@@ -115,7 +177,7 @@ class TestActions:
         page.goto(f"/sessions/{session.id}/steps/{root}")
         actions(page).get_by_role("button", name="Fork from this step").click()
         expect(page).not_to_have_url(re.compile(str(session.id)))
-        assert store.get_session(UUID(page.url.rsplit("/", 1)[1])).forked_from == root
+        assert store.get_session(id_in(page)).forked_from == root
 
     def test_one_comes_back_to_the_step_that_was_selected(self, page: Page, session: Session) -> None:
         assert session.active_checkpoint
@@ -136,6 +198,8 @@ class TestActions:
             (f"{unknown}/rename", {"title": "x"}, 404, str(unknown)),
             (f"{session.id}/fork", {"checkpoint_id": str(unknown)}, 404, str(unknown)),
             (f"{session.id}/fork", {"checkpoint_id": "first"}, 400, "checkpoint_id"),
+            (f"{session.id}/active", {"checkpoint_id": str(unknown)}, 404, str(unknown)),
+            (f"{session.id}/active", {}, 400, "checkpoint_id"),
             (f"{session.id}/visibility", {"visibility": "SECRET"}, 400, "PRIVATE or PUBLIC"),
             (f"{session.id}/visibility", {}, 400, "PRIVATE or PUBLIC"),
         ]:
@@ -210,7 +274,36 @@ class TestRights:
         expect(actions(page).get_by_role("button")).to_have_text(["Fork"])
         actions(page).get_by_role("button", name="Fork").click()
         expect(page).not_to_have_url(re.compile(str(session.id)))
-        assert store.get_session(UUID(page.url.rsplit("/", 1)[1])).owner == "bob"
+        assert store.get_session(id_in(page)).owner == "bob"
+
+    def test_only_who_may_write_makes_a_step_active(
+        self, new_page: NewPage, store: Store, session: Session, troubles: Troubles
+    ) -> None:
+        assert session.active_checkpoint
+        root = session.active_checkpoint.parent_id
+        page = self.shown(new_page, store, session, "ada", Role.READ)
+        page.goto(f"/sessions/{session.id}/steps/{root}")
+        expect(page.get_by_text("not the active step")).to_be_visible()
+        expect(page.get_by_role("button", name="Make active")).to_have_count(0)
+        token = page.context.cookies()[0]["value"]
+        answer = page.request.post(
+            f"/sessions/{session.id}/active",
+            headers={"cookie": f"clew_key={token}"},
+            form={"checkpoint_id": str(root)},
+        )
+        assert answer.status == 403
+        assert store.get_session(session.id).active_checkpoint == session.active_checkpoint
+
+    def test_a_fork_of_what_is_no_longer_seen_names_nothing_of_it(
+        self, new_page: NewPage, store: Store, session: Session
+    ) -> None:
+        store.update_session(session.id, visibility="PUBLIC")
+        page = self.shown(new_page, store, session, "bob", Role.WRITE)
+        actions(page).get_by_role("button", name="Fork").click()
+        expect(page.locator(".toast")).to_contain_text("Forked from “Draft”")
+        store.update_session(session.id, visibility="PRIVATE")
+        page.reload()
+        expect(page.locator(".toast")).to_contain_text("Forked from another session")
 
     def test_whoever_has_no_key_reads_what_is_public_and_has_no_buttons(
         self, new_page: NewPage, store: Store, session: Session

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from tests.web.test_markdown import HOSTILE
 from clew.server.callers import LOCAL
 from clew.server.web.addresses import StepAddress
 from clew.server.web.blocks import (
+    HEAD_LINES,
     MAX_OUTPUT_CHARS,
     MAX_OUTPUT_LINES,
     MAX_TEXT_CHARS,
+    TAIL_LINES,
     Call,
     Folded,
     Image,
@@ -131,6 +134,14 @@ class TestChat:
         assert details.heading == "Details"
         assert all(word in details.blocks[0].html for word in ("usage", "31", "x-new", "field"))
 
+    @pytest.mark.parametrize("content", [None, "", []])
+    def test_an_empty_message_says_so(self, content: Any) -> None:
+        assert "This message is empty." in made_of({"role": "assistant", "content": content}).text
+
+    @pytest.mark.parametrize("content", [None, ""])
+    def test_an_empty_result_says_so(self, content: Any) -> None:
+        assert "Nothing came back." in made_of({"role": "tool", "tool_call_id": "c", "content": content}).text
+
     def test_the_first_words_tell_a_message(self) -> None:
         assert preview({"role": "user", "content": "a\nb"}) == "user: a b"
         assert preview({"role": "assistant", "tool_calls": [CALL, CALL]}) == "assistant: run, run"
@@ -170,6 +181,12 @@ class TestOtherForms:
     def test_anthropics_picture(self) -> None:
         source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PNG).decode()}
         assert blocks_of({"role": "user", "content": [{"type": "image", "source": source}]}) == [Image(0)]
+
+    def test_a_type_that_says_nothing_is_no_detail(self) -> None:
+        message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]}
+        assert [block.kind for block in blocks_of(message)] == ["text"]
+        for more in ({"type": "other"}, {"id": "m1"}):
+            assert [block.kind for block in blocks_of(message | more)] == ["text", "folded"]
 
     def test_messages_without_a_role(self) -> None:
         messages = [
@@ -329,8 +346,34 @@ class TestCutting:
         message = {"role": "tool", "tool_call_id": "c", "content": output}
         text = blocks_of(message)[0].blocks[0]
         assert (text.is_cut, text.lines, text.chars) == (True, 1_001, 5_000)
-        assert text.html.count("line") == MAX_OUTPUT_LINES
+        assert text.html.count("line\n") + text.html.count("line<") == HEAD_LINES + TAIL_LINES
+        assert '<p class="gap">… 960 lines …</p>' in text.html
         assert whole(read(message)[1][text.number]).html.count("line") == 1_000
+
+    @pytest.mark.parametrize("lines", range(MAX_OUTPUT_LINES - 1, MAX_OUTPUT_LINES + 4))
+    @pytest.mark.parametrize("end", ["", "\n", "\n\n  \n"])
+    def test_of_output_the_beginning_and_the_end_are_shown_once(self, lines: int, end: str) -> None:
+        written = "\n".join(f"<{number}>" for number in range(lines)) + end
+        shown = blocks_of({"role": "tool", "tool_call_id": "c", "content": written})[0].blocks[0]
+        numbers = [int(found) for found in re.findall(r"&lt;(\d+)&gt;", shown.html)]
+        if lines <= MAX_OUTPUT_LINES:
+            assert (numbers, shown.is_cut) == (list(range(lines)), False)
+        else:
+            kept = [*range(HEAD_LINES), *range(lines - TAIL_LINES, lines)]
+            assert (numbers, shown.is_cut) == (kept, True)
+            left = lines - len(kept)
+            assert f"… {left} line{'' if left == 1 else 's'} …" in shown.html
+
+    @given(st.text(st.sampled_from("ab\n "), min_size=MAX_OUTPUT_CHARS - 50, max_size=2 * MAX_OUTPUT_CHARS))
+    @settings(max_examples=30, deadline=None)
+    def test_nothing_of_an_output_is_shown_twice(self, written: str) -> None:
+        shown = blocks_of({"role": "tool", "tool_call_id": "c", "content": written})[0].blocks[0]
+        texts = [part.removeprefix("\n") for part in re.findall("<pre>(.*?)</pre>", shown.html, re.DOTALL)]
+        assert written.startswith(texts[0])
+        assert sum(map(len, texts)) <= len(written)
+        if shown.is_cut:
+            assert len(texts) == 2
+            assert written.rstrip().endswith(texts[1])
 
     def test_one_endless_line_is_cut(self) -> None:
         html = html_of([{"role": role, "content": "x" * 5_000_000} for role in ("user", "tool")])

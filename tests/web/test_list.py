@@ -57,6 +57,38 @@ class TestList:
         expect(page).to_have_title("Sessions – clew")
         check_accessible(page)
 
+    def test_a_fork_is_told_from_what_it_was_forked_from(self, page: Page, store: Store, some: dict[str, str]) -> None:
+        store.fork_session(some["Fix the upload"])
+        page.goto("/?search=fix")
+        expect_titles(page, "Fix the upload", "Fix the upload")
+        expect(page.locator("#sessions > li").filter(has=page.get_by_text("Fork", exact=True))).to_have_count(1)
+        expect(page.locator("#sessions > li").first).to_contain_text("Fork")
+
+    def test_counts_have_separators(self, url: str, store: Store) -> None:
+        store.create_session("Long", messages=[{"role": "user", "content": "hi"}] * 1_234)
+        assert "1,234 messages" in httpx2.get(url).text
+
+    def test_badges_look_the_same_on_the_page_of_the_session(
+        self, page: Page, store: Store, some: dict[str, str]
+    ) -> None:
+        store.delete_session(some["Fix the upload"])
+        found = []
+        for path in ("/?status=DELETED", f"/sessions/{some['Fix the upload']}"):
+            page.goto(path)
+            badges = [page.locator("main .badge").get_by_text(name, exact=True) for name in ("Public", "Deleted")]
+            colours = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+            found.append([badge.evaluate(colours) for badge in badges])
+        assert found[0] == found[1]
+
+    def test_the_list_of_deleted_sessions_says_what_it_is(self, page: Page, some: dict[str, str]) -> None:
+        page.goto("/?status=DELETED")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Deleted sessions")
+        expect(page).to_have_title("Deleted sessions – clew")
+        page.get_by_label("Status").select_option("Active")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
+        page.get_by_label("Status").select_option("Deleted")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Deleted sessions")
+
     def test_a_title_leads_to_its_session(self, page: Page, some: dict[str, str]) -> None:
         page.goto("/")
         page.get_by_role("link", name="Fix the upload").click()
@@ -223,6 +255,25 @@ class TestEmpty:
     def test_no_deleted_sessions_is_no_empty_store(self, page: Page, some: dict[str, str]) -> None:
         page.goto("/?status=DELETED")
         expect(page.get_by_role("heading", name="No deleted sessions")).to_be_visible()
+
+
+class TestEmptyForOne:
+    @pytest.fixture
+    def url(self, own_url: str) -> str:
+        return own_url
+
+    @pytest.mark.parametrize(("role", "hints"), [("read", 0), ("write", 1)])
+    def test_an_empty_list_says_whose_it_is_and_hints_at_what_one_may(
+        self, page: Page, store: Store, role: str, hints: int
+    ) -> None:
+        store.create_session("Of bob", owner="bob")
+        made = store.create_key("ada", role)
+        page.goto("/")
+        page.get_by_label("API key").fill(made.token)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_text("This list holds only sessions that belong to ada.")).to_be_visible()
+        expect(page.get_by_text("clew import")).to_have_count(hints)
+        check_accessible(page)
 
 
 class TestWhileOneTypes:

@@ -11,6 +11,7 @@ from tests.web.browsing import PHONE, NewPage, Troubles, check_accessible, check
 
 from clew import Role, Store
 from clew.server import create_app
+from clew.server.web.login import MAX_FORM_BYTES
 from clew.server.web.redirects import local_path
 
 ELSEWHERE = [
@@ -123,6 +124,40 @@ class TestLogin:
         expect(page).to_have_url(re.compile(r"/\?status=DELETED$"))
         expect(page.get_by_role("button", name="Log out")).to_have_count(0)
 
+    def test_whoever_has_logged_in_is_led_on_at_once(self, client: httpx2.Client, store: Store, token: str) -> None:
+        asked = {"next": "/?status=DELETED"}
+        assert client.get("/login", params=asked).status_code == 200
+        client.cookies.set("clew_key", "clew_nonsense")
+        assert client.get("/login", params=asked).status_code == 200
+        client.cookies.set("clew_key", token)
+        answer = client.get("/login", params=asked)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?status=DELETED")
+
+
+class TestForm:
+    """It is taken apart on the thread that everybody waits for, and whoever has no key may send it."""
+
+    def test_one_that_is_too_long_is_refused_unread(self, client: httpx2.Client, token: str) -> None:
+        assert client.post("/login", content=_form(token, MAX_FORM_BYTES), headers=FORM).status_code == 303
+        answer = client.post("/login", content=_form(token, MAX_FORM_BYTES + 1), headers=FORM)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (413, False)
+
+    def test_nor_is_one_read_on_that_does_not_say_how_long_it_is(self, client: httpx2.Client, token: str) -> None:
+        parts = iter([_form(token, MAX_FORM_BYTES), b"&a"])
+        assert client.post("/login", content=parts, headers=FORM).status_code == 413
+
+    def test_logging_out_reads_none(self, client: httpx2.Client, token: str) -> None:
+        client.cookies.set("clew_key", token)
+        answer = client.post("/logout", content=_form(token, 10 * MAX_FORM_BYTES), headers=FORM)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def _form(token: str, size: int) -> bytes:
+    return (f"key={token}".encode() + b"&a" * size)[:size]
+
 
 class TestCookie:
     def test_no_script_no_other_site_and_no_log_gets_the_key(self, client: httpx2.Client, token: str) -> None:
@@ -157,6 +192,8 @@ class TestNext:
     def test_it_leads_nowhere_else(self, client: httpx2.Client, token: str, path: str) -> None:
         answer = client.post("/login", data={"key": token, "next": path})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert client.get("/login", params={"next": path}).headers["location"] == "/"
+        client.cookies.clear()
         shown = client.get("/login", params={"next": path})
         assert '<input type="hidden" name="next" value="/">' in shown.text
 

@@ -124,6 +124,15 @@ class TestForm:
         made = check_harmless(to_html(f"```{language}\na < b\n```"), ALLOWED)
         assert made.text.strip() == f"{language}\na < b"
 
+    @pytest.mark.parametrize("fence", ["```", "~~~", "``` "])
+    def test_code_without_a_language_begins_with_its_first_line(self, fence: str) -> None:
+        assert to_html(f"{fence}\na < b\n{fence}") == '<pre class="code"><code>a &lt; b\n</code></pre>\n'
+
+    def test_a_line_ends_where_it_was_ended(self) -> None:
+        assert to_html("12:01 start\n12:02 stop\n\n- a\n  b") == (
+            "<p>12:01 start<br>\n12:02 stop</p>\n<ul>\n<li>a<br>\nb</li>\n</ul>\n"
+        )
+
     def test_long_code_stays_plain(self) -> None:
         assert "<span" in highlighted("x = 1\n" * 10, "python")
         assert "<span" not in highlighted("x = 1\n" * MAX_CHARS, "python")

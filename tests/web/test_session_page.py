@@ -37,14 +37,17 @@ class TestConversation:
         expect(page.get_by_text("line 1", exact=False).first).to_be_hidden()
         page.get_by_text("run_command").last.click()
         expect(page.locator("#m3")).to_be_visible()
-        expect(page.locator("#m3")).to_contain_text("line 40")
+        expect(page.locator("#m3")).to_contain_text("line 30")
         page.get_by_text("run_command").last.click()
         expect(page.locator("#m3")).to_be_hidden()
 
     def test_a_long_output_is_cut_and_shown_on_request(self, page: Page, talk: Session) -> None:
         page.goto(f"/sessions/{talk.id}")
         page.get_by_text("run_command").last.click()
-        expect(page.locator("#m3")).not_to_contain_text("line 41")
+        expect(page.locator("#m3")).to_contain_text("line 30")
+        expect(page.locator("#m3")).not_to_contain_text("line 31")
+        expect(page.locator("#m3")).not_to_contain_text("line 90")
+        expect(page.locator("#m3")).to_contain_text("line 91")
         page.get_by_role("link", name="Show all of message 3").click()
         expect(page.locator("#m3")).to_contain_text("line 100")
         expect(page.locator("#m3 .text")).to_be_focused()
@@ -114,6 +117,29 @@ class TestWindows:
         expect(messages(page)).to_have_count(100)
         expect(page.locator("#m351")).to_be_attached()
         expect(page.get_by_text("Messages 351–450 of 450")).to_be_visible()
+
+    def test_it_opens_at_the_end(self, page: Page, store: Store, long: Session) -> None:
+        page.goto(f"/sessions/{long.id}")
+        expect(page.locator("#m450")).to_be_in_viewport()
+        expect(page.locator("#m351")).not_to_be_in_viewport()
+        for address in (f"/sessions/{long.id}?start=351", f"/sessions/{long.id}#m351"):
+            page.goto("about:blank")
+            page.goto(address)
+            expect(page.locator("#m351")).to_be_in_viewport()
+        short = store.create_session("Short", messages=numbered(60))
+        page.goto(f"/sessions/{short.id}")
+        expect(page.locator("#m1")).to_be_in_viewport()
+
+    def test_the_start_and_the_end_are_offered_where_one_is_not(self, new_page: NewPage, long: Session) -> None:
+        page = new_page(java_script_enabled=False)
+        start, end = (page.get_by_role("link", name=f"Go to the {name}") for name in ("start", "end"))
+        page.goto(f"/sessions/{long.id}?start=1")
+        expect(start).to_have_count(0)
+        end.click()
+        expect(page.get_by_text("Messages 351–450 of 450")).to_be_attached()
+        expect(page.locator("#m450")).to_be_in_viewport()
+        start.click()
+        expect(page.locator("#m1")).to_be_in_viewport()
 
     def test_earlier_ones_come_when_they_are_reached(self, page: Page, long: Session) -> None:
         page.goto(f"/sessions/{long.id}#m400")
@@ -196,6 +222,20 @@ class TestEverybody:
         check_fits(page)
         page.goto(f"/sessions/{talk.id}/compare")
         check_fits(page)
+
+    def test_every_menu_fits_a_phone(self, new_page: NewPage, store: Store, talk: Session) -> None:
+        page = new_page(viewport=PHONE)
+        for path in ("", f"/steps/{step(store, talk, 'cause')}"):
+            page.goto(f"/sessions/{talk.id}{path}")
+            for name in ("Compare", "Export"):
+                page.locator(".bar summary").get_by_text(name, exact=True).click()
+                menu = page.locator(".bar details[open] ul")
+                expect(menu).to_have_count(1)
+                box = menu.bounding_box()
+                assert box
+                assert box["x"] >= 0
+                assert box["x"] + box["width"] <= PHONE["width"]
+                check_fits(page)
 
     def test_it_works_without_script(self, new_page: NewPage, store: Store, talk: Session) -> None:
         page = new_page(java_script_enabled=False)

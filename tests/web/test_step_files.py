@@ -70,6 +70,18 @@ class TestExport:
         text = client.get(f"/sessions/{session.id}/steps/{active(session).id}/export?format=markdown").text
         assert "\n`````\na\n````\nb\n`````\n" in text
 
+    @pytest.mark.parametrize(
+        ("form", "told"),
+        [
+            ("markdown", "text/markdown; charset=utf-8"),
+            ("json", "application/json"),
+            ("jsonl", "application/jsonl"),
+        ],
+    )
+    def test_an_export_says_once_what_it_is(self, client: httpx2.Client, talk: Session, form: str, told: str) -> None:
+        answer = client.get(f"/sessions/{talk.id}/steps/{active(talk).id}/export?format={form}")
+        assert answer.headers["content-type"] == told
+
     def test_another_format_is_refused(self, client: httpx2.Client, talk: Session) -> None:
         assert client.get(f"/sessions/{talk.id}/steps/{active(talk).id}/export?format=exe").status_code == 400
 

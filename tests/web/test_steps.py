@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 from tests.support.http_server import served
-from tests.web.browsing import check_accessible
+from tests.web.browsing import PHONE, NewPage, check_accessible
 from tests.web.talks import call, make_talk, messages, numbered, result, step
 
 import clew
@@ -130,6 +130,38 @@ class TestSteps:
         page.get_by_role("link", name="Go to the active step").click()
         expect(messages(page).last).to_contain_text("Read it once")
 
+    @pytest.mark.parametrize("viewport", [{"width": 1280, "height": 800}, PHONE])
+    def test_the_step_that_is_shown_is_in_view_in_its_panel(
+        self, new_page: NewPage, store: Store, viewport: dict[str, int]
+    ) -> None:
+        session = store.create_session("x", messages=[user("first")])
+        for number in range(60):
+            store.append(session.id, [user(f"branch {number}.")], parent_id=active(session).id)
+        page = new_page(viewport=viewport)
+        page.goto(f"/sessions/{session.id}")
+        if viewport == PHONE:
+            page.locator("#steps summary").click()
+        page.wait_for_function("document.querySelector('#steps').scrollTop > 0")
+        panel, row = page.locator("#steps").bounding_box(), page.locator("#steps [aria-current]").bounding_box()
+        assert panel
+        assert row
+        assert panel["y"] <= row["y"]
+        assert row["y"] + row["height"] <= panel["y"] + panel["height"]
+        assert page.evaluate("window.scrollY") == 0
+        if viewport != PHONE:
+            expect(page.locator("#steps [aria-current]")).to_be_in_viewport()
+
+    def test_in_a_large_tree_that_comes_after_the_page_it_is_too(
+        self, page: Page, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("clew.server.web.session.MAX_TREE_AT_ONCE", 10)
+        session = store.create_session("x", messages=[user("first")])
+        for number in range(60):
+            store.append(session.id, [user(f"branch {number}.")], parent_id=active(session).id)
+        page.goto(f"/sessions/{session.id}")
+        page.wait_for_function("document.querySelector('#steps').scrollTop > 0")
+        expect(page.locator("#steps [aria-current]")).to_be_in_viewport()
+
     def test_a_fork_is_found_at_its_step_and_leads_back(self, page: Page, talk: Session) -> None:
         page.goto(f"/sessions/{talk.id}")
         page.get_by_role("link", name="Fork: Another way").click()
@@ -221,6 +253,27 @@ class TestCompare:
         page.get_by_role("button", name="Compare").click()
         expect(page.locator(".side-a")).to_contain_text("branch 3.")
         expect(page.locator(".side-b")).to_contain_text("branch 140.")
+
+    def test_the_button_is_on_screen_wherever_a_step_was_chosen(self, page: Page, store: Store) -> None:
+        session = store.create_session("x", messages=[user("first")])
+        for number in range(60):
+            store.append(session.id, [user(f"branch {number}.")], parent_id=active(session).id)
+        page.goto(f"/sessions/{session.id}/compare")
+        page.get_by_role("radio", name="B: user: branch 59.").check()
+        expect(page.get_by_role("button", name="Compare")).to_be_in_viewport()
+        page.get_by_role("button", name="Compare").click()
+        expect(page.locator(".side-b")).to_contain_text("branch 59.")
+
+    def test_folded_steps_look_like_the_button_that_they_are(self, page: Page, store: Store) -> None:
+        session = store.create_session("x", messages=[user("0")])
+        for number in range(1, 8):
+            store.append(session.id, [user(str(number))])
+        page.goto(f"/sessions/{session.id}/compare")
+        folded = page.get_by_role("button", name="… 6 steps")
+        edge = folded.evaluate("one => getComputedStyle(one).borderTopColor")
+        assert edge not in ("transparent", "rgba(0, 0, 0, 0)")
+        folded.click()
+        expect(page.get_by_role("radio", name="A:")).to_have_count(8)
 
     def test_no_two_messages_have_one_id(self, page: Page, store: Store) -> None:
         session = store.create_session("x", messages=[user("a")])

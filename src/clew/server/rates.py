@@ -1,10 +1,9 @@
-"""How often a caller may ask, and how often an address may come with a wrong API key.
+"""How often a caller may ask, and how often an address is told that an API key is wrong.
 
 Both are counted in memory: for one process, and from anew after a restart.
 """
 
 import functools
-import hashlib
 import ipaddress
 import math
 from collections import OrderedDict
@@ -16,18 +15,14 @@ from clew.server.access import COOKIE, LOGIN
 from clew.server.asgi import App, Message, Receive, Scope, Send
 from clew.server.callers import caller_of
 from clew.server.refusals import refuse
-from clew.server.seen import seen_in
+from clew.server.seen import note_error
 
 Clock = Callable[[], float]
 
 _EXEMPT = ("/healthz", "/readyz", "/metrics")
 _ON_COOKIE = f"{COOKIE}=".encode()
 _NETWORK_BITS = 64  # of an IPv6 address: a machine has all the rest to itself
-_IN_ITS_BODY = b""
-"""What a login shows: it is not read here, so none is known to have been right before."""
-
-_FAILED = 400
-_BROKEN = 500
+_UNAUTHORIZED = 401
 
 
 class Buckets:
@@ -85,44 +80,34 @@ class CallerRate:
 class WrongKeys:
     """Stands before the gate, and lets no address try one wrong key after the other.
 
-    A key that has been right goes on being let through to the gate: who shares an address (a proxy's, an office's) with
-    one that tries keys, or with a program whose key was revoked, is not locked out.
+    Every request reaches the gate, so a right key is never held back, whoever shares the address: a proxy's other
+    clients, or a program whose key was revoked. What has an end is how often somebody is told 401 for a key.
     """
 
     def __init__(self, app: App, buckets: Buckets) -> None:
         self._app = app
         self._buckets = buckets
-        self._right: OrderedDict[bytes, None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        tried = _tried(scope) if scope["type"] == "http" else None
-        if tried is None:
+        if scope["type"] != "http" or not _shows_key(scope):
             await self._app(scope, receive, send)
             return
-        address = address_of(scope)
-        wait = 0.0 if tried in self._right else self._buckets.wait(address)
-        if wait > 0:
-            await _turn_away(send, "too many wrong API keys", wait)
-            return
+        address, is_replaced = address_of(scope), False
 
-        async def heard(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._judge(scope, message, tried, address)
-            await send(message)
+        async def judged(message: Message) -> None:
+            nonlocal is_replaced
+            if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
+                wait = self._buckets.wait(address)
+                is_replaced = wait > 0
+                if is_replaced:
+                    note_error(scope, RateLimitedError.code)
+                    await _turn_away(send, "too many wrong API keys", wait)
+                else:
+                    self._buckets.charge(address)
+            if not is_replaced:
+                await send(message)
 
-        await self._app(scope, receive, heard)
-
-    def _judge(self, scope: Scope, answer: Message, tried: bytes, address: str) -> None:
-        if answer["status"] >= _BROKEN:
-            return  # nobody knows whether it was right
-        if _is_wrong(scope, answer):
-            self._buckets.charge(address)
-            self._right.pop(tried, None)
-        elif tried != _IN_ITS_BODY:
-            self._right[tried] = None
-            self._right.move_to_end(tried)
-            if len(self._right) > limits.MAX_RATE_BUCKETS:
-                self._right.popitem(last=False)
+        await self._app(scope, receive, judged)
 
 
 def checked_rate(per_second: float | None, burst: float | None) -> tuple[float, float] | None:
@@ -161,28 +146,13 @@ def _caller(scope: Scope) -> Hashable:
     return address_of(scope) if key is None else key.id
 
 
-def _tried(scope: Scope) -> bytes | None:
-    """What a request shows so that it is let in, as a hash; None where it shows nothing."""
-    if _is_login(scope):
-        return _IN_ITS_BODY
-    shown = [
-        value
-        for name, value in scope["headers"]
-        if name == b"authorization" or (name == b"cookie" and _ON_COOKIE in value)
-    ]
-    return hashlib.sha256(b"\0".join(shown)).digest() if shown else None
-
-
-def _is_login(scope: Scope) -> bool:
-    return bool(scope["path"] == LOGIN and scope["method"] == "POST")
-
-
-def _is_wrong(scope: Scope, answer: Message) -> bool:
-    """Whether a key was wrong, whatever came of it: a browser may be sent to the login page, or see what is public."""
-    if _is_login(scope):
-        return bool(answer["status"] >= _FAILED)
-    seen = seen_in(scope)
-    return seen is None or not seen.is_known
+def _shows_key(scope: Scope) -> bool:
+    """Whether a request comes with something that is to let it in. What stands in a login is not read here."""
+    if scope["path"] == LOGIN and scope["method"] == "POST":
+        return True
+    return any(
+        name == b"authorization" or (name == b"cookie" and _ON_COOKIE in value) for name, value in scope["headers"]
+    )
 
 
 async def _turn_away(send: Send, why: str, wait: float) -> None:

@@ -34,7 +34,6 @@ class Seen:
         "client",
         "error",
         "id",
-        "is_known",
         "key",
         "method",
         "path",
@@ -51,8 +50,6 @@ class Seen:
         """As it was sent: it may hold anything. See `shown_path`."""
         self.client: str | None = None if scope.get("client") is None else scope["client"][0]
         self.key: ApiKey | None = None
-        self.is_known = False
-        """Whether it came with a key of the store's, or from this machine while there is none."""
         self.route: str | None = None
         """The template of the route; None where it came to none."""
         self.reached = False
@@ -111,7 +108,7 @@ class Named:
         seen = seen_in(scope)
         if seen is not None:
             caller = caller_of(scope)
-            seen.key, seen.is_known = caller.key, caller.role is not None
+            seen.key = caller.key
         await self._app(scope, receive, send)
 
 

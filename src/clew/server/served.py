@@ -9,13 +9,13 @@ import litestar
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from clew.backend import Backend
+from clew.backend import Backend, ForbiddenError
 from clew.errors import InvalidRequestError
 from clew.protocol import TIME_HEADER
 from clew.server.bell import Bell
 from clew.server.callers import LOCAL, Caller
 from clew.server.forms import BY_NAME, FormName, Forms
-from clew.server.rights import Rights
+from clew.server.rights import Rights, no_key
 from clew.store import Store
 from clew.times import from_micros, to_micros
 
@@ -48,9 +48,19 @@ class Serving:
         self._whole.last_change()
 
     def check_caller(self) -> None:
-        """UnauthorizedError where the key of who asks has been revoked: for answers that go on and on."""
+        """UnauthorizedError for whoever would not be let in any more: for answers that go on and on.
+
+        Their key has been revoked, or they have none and the store has got its first one.
+        """
         if self.caller.token is not None:
             self._whole.authenticate(self.caller.token)
+        elif self.caller.is_local and self._whole.list_keys():
+            raise no_key()
+
+    def check_admin(self) -> None:
+        """ForbiddenError unless the whole store is open to who asks: for answers that begin before they would fail."""
+        if not self.caller.is_admin:
+            raise no_key() if self.caller.role is None else ForbiddenError("this needs an API key with the role admin")
 
 
 def time_in(scope: Any) -> int | None:

@@ -11,17 +11,13 @@ from clew import checks
 from clew.model import Attachment
 from clew.protocol import answers, requests
 from clew.server import forms as plain
+from clew.server import harmless
 from clew.server.bodies import Answer, accepts_msgpack
 from clew.server.served import Served, get, post, segment
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[\w.+-]+)*", re.ASCII)
 
-_HARMLESS = {
-    "Content-Disposition": "attachment",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Whoever may write can attach a page with a script: no browser is to run it as if it were the server's."""
+_TO_KEEP = {**harmless.HEADERS, "Content-Disposition": "attachment"}
 
 
 class AttachmentRoutes(Controller):
@@ -57,7 +53,7 @@ class AttachmentRoutes(Controller):
         )
         if accepts_msgpack(request):
             return Answer({"data": bytes(found), "content_type": found.content_type})
-        return Response(bytes(found), media_type=_media_type(found), headers=_HARMLESS)
+        return Response(bytes(found), media_type=_media_type(found), headers=_TO_KEEP)
 
     @post("/{session_id:uuid}/attachments", status_code=204)
     def attach(self, served: Served, session_id: FromPath[UUID], data: JSONBody[requests.Attach]) -> None:

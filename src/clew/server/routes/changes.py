@@ -1,6 +1,7 @@
 """Changes: asking for them, waiting for them, and a stream of them."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -13,7 +14,8 @@ from litestar.params import FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from clew import checks, limits
-from clew.errors import UnauthorizedError
+from clew.backend import Changes
+from clew.errors import InvalidRequestError, NotFoundError, UnauthorizedError
 from clew.protocol import answers
 from clew.server import forms as plain
 from clew.server.bodies import Answer
@@ -56,6 +58,8 @@ class ChangeRoutes(Controller):
         self, served: Served, heard: FromQuery[int] = 0, seconds: FromQuery[float] = MAX_WAIT
     ) -> Answer[answers.Rung]:
         """Answers once something may have changed since it said `heard`, or after that many seconds."""
+        if math.isnan(seconds) or seconds < 0:
+            raise InvalidRequestError("seconds must be a number from 0 on")
         return Answer({"rung": await served.bell.wait(heard, min(seconds, MAX_WAIT))})
 
     @litestar.get("/events")
@@ -71,7 +75,7 @@ def _begin(served: Serving, session_id: UUID | None, after: int | None) -> int:
     """Where to begin: after a number that there has been, or now."""
     after = checks.optional_count(after, "Last-Event-ID")
     if after is None:
-        return served.backend.last_change()
+        after = served.backend.last_change()
     served.backend.list_changes(after, session_id, 1)  # which refuses what it would refuse at the first look
     return after
 
@@ -82,8 +86,10 @@ async def change_events(
     """Changes after a number, as they happen: until the server ends, or whoever listens is let in no more."""
     told: dict[UUID, int | None] = {}  # beyond what is decided, so these will be listed again
     rung, spoken = 0, time.monotonic()
-    while not served.bell.is_stopped and await asyncio.to_thread(_is_welcome, served):
-        found = await asyncio.to_thread(served.backend.list_changes, position, session_id, limits.WATCH_PAGE)
+    while not served.bell.is_stopped:
+        found = await asyncio.to_thread(_look, served, position, session_id)
+        if found is None:
+            return
         for change in found.items:
             if change.session_id not in told or told[change.session_id] != change.revision:
                 yield _event(change)
@@ -97,12 +103,13 @@ async def change_events(
             spoken = time.monotonic()
 
 
-def _is_welcome(served: Serving) -> bool:
+def _look(served: Serving, position: int, session_id: UUID | None) -> Changes | None:
+    """What has changed; None for whoever may not see it any more, or not come in."""
     try:
         served.check_caller()
-    except UnauthorizedError:
-        return False
-    return True
+        return served.backend.list_changes(position, session_id, limits.WATCH_PAGE)
+    except (NotFoundError, UnauthorizedError):
+        return None
 
 
 def _event(change: Any) -> ServerSentEventMessage:

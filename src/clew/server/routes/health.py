@@ -1,16 +1,21 @@
 """What the server is, and how it is."""
 
+import threading
 from typing import Any
 
 import litestar
-from litestar import Controller, Request
+from litestar import Controller, Request, Response
 
 import clew
 from clew.protocol import answers
+from clew.protocol.codec import JSON, encode
 from clew.server.bodies import Answer
 from clew.server.callers import caller_of
 from clew.server.description import describe
 from clew.server.served import Served, get
+
+_DESCRIPTION = "description"
+_describing = threading.Lock()
 
 
 class HealthRoutes(Controller):
@@ -29,10 +34,14 @@ class HealthRoutes(Controller):
         served.check_store()
         return Answer({"status": "ok"})
 
-    @litestar.get("/openapi.json", sync_to_thread=False)
-    def openapi(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+    @get("/openapi.json")
+    def openapi(self, request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         """This description."""
-        return describe(request.app)
+        state = request.app.state
+        with _describing:  # it takes a while, so it is done once, and by one of those who ask at the same time
+            if _DESCRIPTION not in state:
+                state[_DESCRIPTION] = encode(describe(request.app), JSON)
+        return Response(state[_DESCRIPTION], media_type=JSON)
 
     @litestar.get("/v1/account", sync_to_thread=False)
     def account(self, request: Request[Any, Any, Any]) -> Answer[answers.Account]:

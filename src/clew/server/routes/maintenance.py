@@ -37,11 +37,13 @@ class MaintenanceRoutes(Controller):
     @litestar.get("/verify", sync_to_thread=False)
     def verify(self, served: Served) -> Stream:
         """Check everything that is stored: a finding a line, and `{"done":true}` at the end."""
+        served.check_admin()
         return Stream(_lines(lambda tell: _verify(served.backend, tell)), media_type=LINES)
 
     @litestar.post("/compact", status_code=200, sync_to_thread=False)
     def compact(self, served: Served) -> Stream:
         """Give back the space of what has been deleted; tells how far it is, and what it did, line by line."""
+        served.check_admin()
         return Stream(_lines(lambda tell: _compact(served.backend, tell)), media_type=LINES)
 
     @post("/erase", status_code=200)

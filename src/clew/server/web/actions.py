@@ -9,11 +9,15 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath
 
 from clew.errors import InvalidRequestError
-from clew.model import ACTIVE
+from clew.ids import to_id
+from clew.model import ACTIVE, Visibility
 from clew.server.served import Served, post
+from clew.server.web.notices import FORKED, PUBLISHED
 from clew.server.web.redirects import local_path, see
 
 T = TypeVar("T")
+
+MAX_FORM_BYTES = 256 * 1024  # a title as long as it may be, with every character escaped
 Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
@@ -37,10 +41,17 @@ class ForkForm(msgspec.Struct):
     checkpoint_id: str = ""
 
 
+class ActiveForm(msgspec.Struct):
+    """Which checkpoint is to be the active one."""
+
+    checkpoint_id: str = ""
+
+
 class ActionRoutes(Controller):
     """One route for each."""
 
     path = "/sessions/{session_id:uuid}"
+    request_max_body_size = MAX_FORM_BYTES
 
     @post("/rename")
     def rename(self, served: Served, session_id: FromPath[UUID], data: Form[RenameForm]) -> Response[Any]:
@@ -52,9 +63,15 @@ class ActionRoutes(Controller):
 
     @post("/visibility")
     def set_visibility(self, served: Served, session_id: FromPath[UUID], data: Form[VisibilityForm]) -> Response[Any]:
-        """Let everybody read it who knows its id, or no longer."""
-        served.store.update_session(session_id, visibility=data.visibility)
-        return _back(session_id, data)
+        """Let everybody read it who knows its id, or no longer. Once they may, the page says with which address."""
+        session = served.store.update_session(session_id, visibility=data.visibility)
+        return _back(session_id, data, PUBLISHED if session.visibility is Visibility.PUBLIC else "")
+
+    @post("/active")
+    def set_active(self, served: Served, session_id: FromPath[UUID], data: Form[ActiveForm]) -> Response[Any]:
+        """Go on from another step. The one that was active stays where it is."""
+        served.store.set_active_checkpoint(session_id, to_id(data.checkpoint_id, "checkpoint_id"))
+        return see(f"/sessions/{session_id}")
 
     @post("/delete")
     def delete(self, served: Served, session_id: FromPath[UUID]) -> Response[Any]:
@@ -72,8 +89,9 @@ class ActionRoutes(Controller):
     def fork(self, served: Served, session_id: FromPath[UUID], data: Form[ForkForm]) -> Response[Any]:
         """A new session that begins with the state of a checkpoint of this one."""
         made = served.store.fork_session(session_id, checkpoint_id=data.checkpoint_id or ACTIVE)
-        return see(f"/sessions/{made.id}")
+        return see(f"/sessions/{made.id}?notice={FORKED}")
 
 
-def _back(session_id: UUID, form: Back) -> Response[Any]:
-    return see(local_path(form.back, f"/sessions/{session_id}"))
+def _back(session_id: UUID, form: Back, notice: str = "") -> Response[Any]:
+    path = local_path(form.back, f"/sessions/{session_id}")
+    return see(f"{path}{'&' if '?' in path else '?'}notice={notice}" if notice else path)

@@ -104,7 +104,7 @@ def _shown(message: Message, number: int, maker: Maker) -> Shown:
         rest.pop("role" if message.get("role") else "type")
     name = rest.pop("name") if read_as is _chat and isinstance(rest.get("name"), str) else ""
     blocks = list(read_as(rest, maker, look))
-    if rest:
+    if rest and rest != _PLAIN:
         blocks = [*blocks, Folded("Details", [maker.value(rest)])]
     return Shown(number, told, look, spelled(name), _with_details_inside(blocks))
 
@@ -137,7 +137,7 @@ def _chat(rest: dict[str, Any], maker: Maker, look: str) -> Iterator[Block]:
 
 
 def _content(content: Any, maker: Maker, *, is_output: bool = False) -> Iterator[Block]:
-    if content is None:
+    if content is None or content == "":
         return
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
@@ -228,6 +228,9 @@ def _reasoning(rest: dict[str, Any], maker: Maker, look: str) -> Iterator[Block]
 
 
 _OF_COURSE = ("type", "function")
+
+_PLAIN = {"type": "message"}
+"""What OpenAI's newer interface says of a message that is one."""
 
 _TYPED: dict[str, Callable[[dict[str, Any], Maker, str], Iterator[Block]]] = {
     "function_call": _function_call, "function_call_output": _function_output, "reasoning": _reasoning,

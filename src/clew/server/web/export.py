@@ -13,10 +13,11 @@ from litestar.response import Stream
 from clew.backend import Backend
 from clew.messages import decode_value
 from clew.model import Message
+from clew.server.harmless import HEADERS
 from clew.server.served import Served, Serving, get
 from clew.server.web.blocks import Block, Call, Folded, Image, Leaf, Result, Text
 from clew.server.web.conversation import read
-from clew.server.web.raw import HEADERS, to_keep
+from clew.server.web.raw import to_keep
 from clew.server.web.session import Found, find
 from clew.server.web.visible import one_line, visible
 
@@ -28,7 +29,7 @@ AT_ONCE = 100
 _TYPES: dict[Format, tuple[str, str]] = {
     "json": ("application/json", "json"),
     "jsonl": ("application/jsonl", "jsonl"),
-    "markdown": ("text/markdown; charset=utf-8", "md"),
+    "markdown": ("text/markdown", "md"),
 }
 _FENCES = re.compile("`{3,}")
 _MIN_FENCE = 3

@@ -61,8 +61,12 @@ class ListRoutes(Controller):
         owner: FromQuery[str] = "",
         cursor: FromQuery[str] = "",
         deleted: FromQuery[UUID | None] = None,
+        restored: FromQuery[UUID | None] = None,
     ) -> Response[Any]:
-        """Sessions, newest change first; `deleted` is the one whose deletion can be undone here."""
+        """Sessions, newest change first.
+
+        `deleted` is the one whose deletion can be undone here, `restored` one for which that was done.
+        """
         choice = Choice(search, status or SessionStatus.ACTIVE, visibility, cwd, source, owner)
         found = _find(served, choice, cursor)
         # What was typed becomes the address, so that reloading and going back lead to it.
@@ -79,7 +83,9 @@ class ListRoutes(Controller):
             address=choice.address(cursor),
             older=choice.address(found.next_cursor) if found.next_cursor else None,
             is_first=not cursor,
-            undo=_deleted(served, deleted),
+            heading="Deleted sessions" if choice.status == SessionStatus.DELETED else "Sessions",
+            undo=_while(SessionStatus.DELETED, served, deleted),
+            restored=_while(SessionStatus.ACTIVE, served, restored),
             statuses=STATUSES,
             visibilities=VISIBILITIES,
         )
@@ -106,12 +112,12 @@ def _said(found: Page[SessionSummary], *, is_first: bool) -> str:
     return "1 session" if count == 1 else f"{count:,} sessions" if count else "No sessions"
 
 
-def _deleted(served: Serving, id: UUID | None) -> SessionSummary | None:
-    """The session that has just been deleted, while it is."""
+def _while(status: SessionStatus, served: Serving, id: UUID | None) -> SessionSummary | None:
+    """The session that something was done with just now, while it has the status that this gave it."""
     if id is None:
         return None
     try:
         found = served.store.get_session_summary(id)
     except NotFoundError:  # purged since
         return None
-    return found if found.status is SessionStatus.DELETED else None
+    return found if found.status is status else None

@@ -15,6 +15,9 @@ from clew.server.served import Served, get, post
 from clew.server.web.pages import page
 from clew.server.web.redirects import local_path, see
 
+MAX_FORM_BYTES = 16 * 1024
+"""Whoever has no key may send this form, and it is taken apart where everybody else waits."""
+
 _UNAUTHORIZED = 401
 
 
@@ -31,10 +34,12 @@ class LoginForm(msgspec.Struct):
 class LoginRoutes(Controller):
     """Coming in, and going out."""
 
+    request_max_body_size = MAX_FORM_BYTES
+
     @get("/login")
     def show_login(self, served: Served, next: FromQuery[str] = "/") -> Response[Any]:
-        """The form, which leads on to `next`."""
-        if served.caller.is_local:
+        """The form, which leads on to `next`, and whoever is in already goes there at once."""
+        if served.caller.role is not None:
             return see(local_path(next))
         return page(served, "login.html", next=local_path(next), problem=None)
 

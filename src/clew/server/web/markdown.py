@@ -4,7 +4,8 @@ Two walls stand behind each other. The parser takes no HTML: what looks like it 
 by a sanitizer that knows only the few tags, attributes and classes that are named here. There are no pictures: one that
 a message names becomes a link, or opening the page would tell somebody's server that it was read. There are no ids,
 which could stand for parts of the page, and headings are paragraphs that look like headings: the outline of the page is
-its own. Nothing that is written is hidden either: what Markdown would swallow stays text.
+its own. Nothing that is written is hidden either: what Markdown would swallow stays text, and a line ends where it was
+ended, as in a log that somebody pasted.
 """
 
 import re
@@ -127,9 +128,8 @@ class _Renderer(RendererHTML):
         token = tokens[idx]
         language = (token.info.split(maxsplit=1) or [""])[0]
         # What is not the name of a language that is known may be words that nobody would see otherwise.
-        said = (
-            "" if token.info.strip().lower() in LANGUAGES else f'<span class="c">{escape(token.info.strip())}</span>\n'
-        )
+        words = token.info.strip()
+        said = f'<span class="c">{escape(words)}</span>\n' if words and words.lower() not in LANGUAGES else ""
         return f'<pre class="code"><code>{said}{highlighted(token.content, language)}</code></pre>\n'
 
 
@@ -164,7 +164,7 @@ class _Parser(MarkdownIt):
 
 _MAX_NESTING = 20
 _DEEPEST = _MAX_NESTING - 2
-_PARSER = _Parser("commonmark", {"html": False, "maxNesting": _MAX_NESTING}, renderer_cls=_Renderer)
+_PARSER = _Parser("commonmark", {"html": False, "maxNesting": _MAX_NESTING, "breaks": True}, renderer_cls=_Renderer)
 _PARSER.enable(["table", "strikethrough"])
 # A definition for links elsewhere in the text is seen nowhere: a place to hide words in. So it stays as it was written.
 _PARSER.disable("reference")

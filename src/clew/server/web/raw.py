@@ -6,14 +6,7 @@ from urllib.parse import quote
 
 from litestar import Response
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Whoever may write can store a page with a script: no browser is to run it as if it were the server's."""
+from clew.server.harmless import HEADERS
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME_CHARS = 100

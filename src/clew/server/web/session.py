@@ -13,6 +13,7 @@ from clew.server.web.addresses import StepAddress
 from clew.server.web.attached import listed
 from clew.server.web.blocks import MAX_OUTPUT_CHARS, MAX_WHOLE_CHARS, image_of, pretty, whole
 from clew.server.web.conversation import read
+from clew.server.web.notices import notice_of
 from clew.server.web.pages import page
 from clew.server.web.raw import download, picture
 from clew.server.web.tree import read_tree
@@ -55,9 +56,15 @@ class SessionPages(Controller):
     path = "/sessions/{session_id:uuid}"
 
     @get()
-    def show_session(self, served: Served, session_id: FromPath[UUID], start: FromQuery[int | None] = None) -> Any:
-        """The active step."""
-        return _page(served, find(served, session_id), start)
+    def show_session(
+        self,
+        served: Served,
+        session_id: FromPath[UUID],
+        start: FromQuery[int | None] = None,
+        notice: FromQuery[str] = "",
+    ) -> Any:
+        """The active step; `notice` names what has just been done."""
+        return _page(served, find(served, session_id), start, notice)
 
     @get("/steps/{checkpoint_id:uuid}")
     def show_step(
@@ -66,9 +73,10 @@ class SessionPages(Controller):
         session_id: FromPath[UUID],
         checkpoint_id: FromPath[UUID],
         start: FromQuery[int | None] = None,
+        notice: FromQuery[str] = "",
     ) -> Any:
         """Any step; `start` is the number of the first message shown."""
-        return _page(served, find(served, session_id, checkpoint_id), start)
+        return _page(served, find(served, session_id, checkpoint_id), start, notice)
 
     @get("/steps/{checkpoint_id:uuid}/messages")
     def show_messages(
@@ -158,7 +166,7 @@ def find(served: Serving, session_id: UUID, checkpoint_id: UUID | None = None) -
     return Found(session, step, StepAddress(session_id, chosen), [one_line(text, 500) for text in damage])
 
 
-def _page(served: Serving, found: Found, start: int | None) -> Response[Any]:
+def _page(served: Serving, found: Found, start: int | None, notice: str) -> Response[Any]:
     total = _count(found)
     first = max(1, total - WINDOW + 1 if start is None else start)
     if start is not None and start > max(total, 1):
@@ -174,6 +182,8 @@ def _page(served: Serving, found: Found, start: int | None) -> Response[Any]:
         address=found.address,
         window=window,
         side="",
+        opens_at_end=start is None and window.earlier is not None,
+        notice=notice_of(served, found.session, notice),
         facts=_facts(found.session),
         tree=None if waits else read_tree(served, found.address, found.active),
         attachments=listed(served.store, found.address),

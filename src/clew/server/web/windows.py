@@ -21,6 +21,11 @@ class Window(NamedTuple):
     total: int
 
     @property
+    def end(self) -> int:
+        """The number of the first message of the last window."""
+        return max(1, self.total - WINDOW + 1)
+
+    @property
     def earlier(self) -> tuple[int, int] | None:
         """The numbers of the first and the last of the messages before these."""
         return (max(1, self.first - WINDOW), self.first - 1) if self.first > 1 else None

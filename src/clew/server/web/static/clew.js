@@ -31,12 +31,14 @@
   }
 
   async function copy(button) {
+    let told = "Copied";
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      announce("Copied");
     } catch {
-      announce("The browser does not let this page copy");
+      told = "The browser does not let this page copy";
     }
+    button.textContent = told;
+    announce(told);
   }
 
   document.addEventListener("click", (event) => {

@@ -52,20 +52,37 @@
     if (elt.matches?.(".text.all")) elt.focus({ preventScroll: true });
   });
 
-  document.addEventListener("click", async ({ target }) => {
-    const button = target.closest?.("button[data-copy]");
-    if (!button) return;
-    let told = "Copied";
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-    } catch {
-      told = "The browser does not let this page copy";
-    }
-    document.getElementById("status").textContent = told;
-    button.textContent = told;
-  });
+  // A long conversation is gone on with at its end. Whoever comes back to it is where they were: that is the browser's.
+  const [visit] = performance.getEntriesByType("navigation");
+  if (document.querySelector("[data-opens-at-end]") && !location.hash && visit?.type === "navigate") {
+    document.getElementById("end").scrollIntoView({ block: "end", behavior: "instant" });
+    scrolled = window.scrollY;
+  }
+
+  // Only the browser knows by which name this server is reached.
+  for (const one of document.querySelectorAll("[data-address]")) {
+    const address = new URL(one.dataset.address, location.href).href;
+    if (one.dataset.copy === undefined) one.textContent = address;
+    else one.dataset.copy = address;
+  }
 
   // On a narrow screen the steps stand above the conversation: folded, or there would be nothing else to see.
   const steps = document.getElementById("steps");
-  if (steps && window.matchMedia("(max-width: 60rem)").matches) steps.open = false;
+  const narrow = window.matchMedia("(max-width: 60rem)");
+  if (steps && narrow.matches) steps.open = false;
+
+  // The step that is shown is in view among the others. Their panel scrolls for it, never the page.
+  const showStep = () => {
+    const row = steps?.querySelector("[aria-current]");
+    if (!row || !steps.open) return;
+    const [place, frame] = [row.getBoundingClientRect(), steps.getBoundingClientRect()];
+    if (place.top >= frame.top && place.bottom <= frame.bottom) return;
+    steps.scrollTop += place.top - frame.top - (steps.clientHeight - place.height) / 2;
+  };
+  showStep();
+  steps?.addEventListener("toggle", showStep);
+  // A large tree comes after the page. What is asked for in it later is looked at where it is.
+  steps?.querySelector(".tree[hx-get]")?.addEventListener("htmx:beforeSwap", () => {
+    steps.addEventListener("htmx:afterSettle", showStep, { once: true });
+  }, { once: true });
 })();
