@@ -92,6 +92,9 @@ class Hands:
         self._hand = hand
         self._names = frozenset(names)
 
+    def arriving(self) -> "Hands":
+        return self
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._backend, name)
         if name not in self._names:

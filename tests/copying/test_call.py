@@ -151,6 +151,9 @@ class Held:
         self.most_messages = 0
         self._alive: list[weakref.ref[Any]] = []
 
+    def arriving(self) -> Any:
+        return self
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 

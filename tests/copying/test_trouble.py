@@ -192,6 +192,9 @@ class Spoiled:
         self._backend = backend
         self._spoils = spoils
 
+    def arriving(self) -> "Spoiled":
+        return self
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._backend, name)
         return partial(self._spoils[name], method) if name in self._spoils else method

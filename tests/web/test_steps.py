@@ -141,7 +141,7 @@ class TestSteps:
         page.goto(f"/sessions/{session.id}")
         if viewport == PHONE:
             page.locator("#steps summary").click()
-        page.wait_for_function("document.querySelector('#steps').scrollTop > 0")
+        page.wait_for_function("() => document.querySelector('#steps').scrollTop > 0")
         panel, row = page.locator("#steps").bounding_box(), page.locator("#steps [aria-current]").bounding_box()
         assert panel
         assert row
@@ -159,7 +159,7 @@ class TestSteps:
         for number in range(60):
             store.append(session.id, [user(f"branch {number}.")], parent_id=active(session).id)
         page.goto(f"/sessions/{session.id}")
-        page.wait_for_function("document.querySelector('#steps').scrollTop > 0")
+        page.wait_for_function("() => document.querySelector('#steps').scrollTop > 0")
         expect(page.locator("#steps [aria-current]")).to_be_in_viewport()
 
     def test_a_fork_is_found_at_its_step_and_leads_back(self, page: Page, talk: Session) -> None:

@@ -44,7 +44,6 @@ class Gate:
     def __init__(self, app: App, backend: Backend) -> None:
         self._app = app
         self._store = Store(backend)  # one of its own: when a key was used is no business of the clock of the other
-        self._has_keys = False
         # Threads of its own: however long everything else takes, who comes is looked at.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="clew-gate")
         self._anybody = asyncio.Semaphore(_AT_ONCE)
@@ -98,21 +97,24 @@ class Gate:
         is_read = scope["method"] in _READS and scope["path"].startswith(_FOR_ANYBODY)
         if is_read or scope["path"] in (LOGIN, LOGOUT):
             return ANYBODY
-        raise no_key()
+        raise _KeyNeededError(no_key().message)
 
     def _is_locked(self) -> bool:
         """Whether the store has a key: revoked ones count, so one that had some is never open again."""
-        self._has_keys = self._has_keys or bool(self._store.list_keys())
-        return self._has_keys
+        return bool(self._store.list_keys())
 
     async def _turn_away(self, scope: Scope, send: Send, error: StorageError) -> None:
         """A browser that asks for a page is sent to where it can log in."""
         accepted = dict(scope["headers"]).get(b"accept", b"")
         is_page = scope["method"] in _READS and b"text/html" in accepted and not scope["path"].startswith("/v1/")
-        if is_page and self._has_keys:
+        if is_page and isinstance(error, _KeyNeededError):
             await redirect(send, f"{LOGIN}?next={quote(_local_path(scope))}")
         else:
             await refuse(send, error)
+
+
+class _KeyNeededError(UnauthorizedError):
+    """Somebody without a key asks for what needs one."""
 
 
 def _token(authorization: str) -> str | None:
