@@ -64,6 +64,11 @@ def no_key() -> UnauthorizedError:
     return UnauthorizedError("an API key is needed: Authorization: Bearer KEY")
 
 
+def no_admin(caller: Caller) -> UnauthorizedError:
+    """What a caller is told who asks for what concerns the whole store, and is no admin."""
+    return no_key() if caller.role is None else ForbiddenError("this needs an API key with the role admin")
+
+
 def _is_public(session: SessionSummary) -> bool:
     """Whether it may be read by whoever knows its id: not once its owner has deleted it."""
     return session.visibility is Visibility.PUBLIC and session.status is SessionStatus.ACTIVE
@@ -125,9 +130,9 @@ class Rights(Backend):
         if self._caller.role is None:
             raise no_key()
 
-    def _refuse(self) -> ForbiddenError | UnauthorizedError:
+    def _refuse(self) -> UnauthorizedError:
         """For what concerns the whole store."""
-        return no_key() if self._caller.role is None else ForbiddenError("this needs an API key with the role admin")
+        return no_admin(self._caller)
 
     def _own(self, owner: str | Keep | None) -> str | None:
         """Whose a session is that the caller asks for: theirs, unless they ask for another's."""

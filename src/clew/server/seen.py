@@ -107,8 +107,7 @@ class Named:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = seen_in(scope)
         if seen is not None:
-            caller = caller_of(scope)
-            seen.key = caller.key
+            seen.key = caller_of(scope).key
         await self._app(scope, receive, send)
 
 

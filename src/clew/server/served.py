@@ -9,13 +9,13 @@ import litestar
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from clew.backend import Backend, ForbiddenError
+from clew.backend import Backend
 from clew.errors import InvalidRequestError
 from clew.protocol import TIME_HEADER
 from clew.server.bell import Bell
 from clew.server.callers import LOCAL, Caller
 from clew.server.forms import BY_NAME, FormName, Forms
-from clew.server.rights import Rights, no_key
+from clew.server.rights import Rights, no_admin, no_key
 from clew.store import Store
 from clew.times import from_micros, to_micros
 
@@ -60,7 +60,7 @@ class Serving:
     def check_admin(self) -> None:
         """ForbiddenError unless the whole store is open to who asks: for answers that begin before they would fail."""
         if not self.caller.is_admin:
-            raise no_key() if self.caller.role is None else ForbiddenError("this needs an API key with the role admin")
+            raise no_admin(self.caller)
 
 
 def time_in(scope: Any) -> int | None:
