@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]  # so that this runs as a script, and finds the tests whose code it shares
 
-from soak import api, crashes, damage, failover, full_disks, inputs, servers  # noqa: E402
+from soak import api, colours, crashes, damage, failover, full_disks, inputs, servers  # noqa: E402
 from soak.plan import Plan  # noqa: E402
 
 PARTS: dict[str, Callable[[Plan], Iterator[str]]] = {
@@ -32,6 +32,7 @@ PARTS: dict[str, Callable[[Plan], Iterator[str]]] = {
     "commands": inputs.commands,
     "files": inputs.files,
     "api": api.api,
+    "colours": colours.colours,
     "failover": failover.failover,
     "servers": servers.servers,
 }

@@ -1,7 +1,6 @@
 """A server that asks to come back later, and a proxy whose server is being restarted."""
 
 import itertools
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,34 +9,11 @@ import pytest
 from tests.support.http_server import served
 
 from clew import RateLimitedError, Store, UnavailableError
-from clew.remote import client
 from clew.remote import open_backend as open_remote
 from clew.server import create_app
 from clew.testing.contract.base import users
 
 Answer = tuple[int, dict[str, str]]
-
-
-class Time:
-    """Time that passes where a client sleeps, and nowhere else."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-        self._began = time.monotonic()
-
-    def monotonic(self) -> float:
-        return self._began + sum(self.slept)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long clients wait before they come back."""
-    fake = Time()
-    monkeypatch.setattr(client, "time", fake)
-    return fake.slept
 
 
 def in_front_of(app: Any, answers: Sequence[Answer]) -> Callable[..., Any]:

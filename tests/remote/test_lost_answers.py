@@ -140,9 +140,9 @@ def test_what_could_not_be_sent_is_sent_again(store: Store, behind: Store, talk:
 
 
 def test_a_server_that_is_gone_is_unavailable_within_the_time_limit(
-    http_server: LiveServer, behind: Store, line: Line
+    http_server: LiveServer, behind: Store, line: Line, waits: list[float]
 ) -> None:
-    with Store(open_remote(http_server.url, busy_timeout=0.05)) as store:
+    with Store(open_remote(http_server.url, busy_timeout=5)) as store:
         talk = store.create_session("talk")
         before, line.answers_to_lose = contents(behind), 1_000
         for call in (lambda: store.get_session(talk.id), lambda: store.delete_session(talk.id)):
@@ -153,6 +153,7 @@ def test_a_server_that_is_gone_is_unavailable_within_the_time_limit(
         line.answers_to_lose = 0
         assert contents(behind) != before
         assert line.sent > 6
+    assert 3 * 4.9 < sum(waits) <= 3 * 5
 
 
 def test_a_question_is_not_kept_by_the_server(store: Store, talk: Session, monkeypatch: pytest.MonkeyPatch) -> None:

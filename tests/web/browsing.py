@@ -18,6 +18,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
@@ -30,7 +31,7 @@ LAUNCH = [
     "--no-first-run",
     "--disable-quic",
 ]
-DEADLINE = 10_000  # milliseconds
+DEADLINE = 30_000  # milliseconds
 LOOPBACK = ("127.0.0.1", "localhost")
 PHONE = {"width": 375, "height": 812}
 
@@ -50,6 +51,7 @@ def running_browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=DEADLINE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=LAUNCH)
         yield browser

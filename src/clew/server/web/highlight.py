@@ -48,6 +48,7 @@ CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 _SPACES = re.compile(r"\s+")
 _FORMATTER = HtmlFormatter(nowrap=True)
 _BLOCKS = [include("whitespace"), include("statements"), ("[{};]", Punctuation)]
+_METHODS = r"^([ \t]*)((?:"  # how the expression for C# begins that looks for methods
 
 
 class _TooMuchError(Exception):
@@ -67,10 +68,13 @@ class _Cpp(CppLexer):  # type: ignore[misc]
 
 
 class _CSharp(RegexLexer):  # type: ignore[misc]
-    """Without the first expression, which looks for methods, and takes the square of the length for each line."""
+    """Without the expression that looks for methods, which reads all that follows again for each line."""
 
     flags = CSharpLexer.flags
-    tokens = {**CSharpLexer.tokens["basic"], "root": CSharpLexer.tokens["basic"]["root"][1:]}  # noqa: RUF012
+    tokens = {  # noqa: RUF012
+        **CSharpLexer.tokens["basic"],
+        "root": [rule for rule in CSharpLexer.tokens["basic"]["root"] if not str(rule[0]).startswith(_METHODS)],
+    }
 
 
 _OWN = {"c": _C, "cpp": _Cpp, "csharp": _CSharp}
