@@ -19,7 +19,7 @@ def test_both_stores_have_the_same_methods_signatures_and_docstrings() -> None:
         return {name: value for name, value in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
 
     plain, awaited = methods(clew.Store), methods(clew.AsyncStore)
-    assert set(plain) == set(awaited)
+    assert set(plain) | {"run"} == set(awaited)
     for name, method in plain.items():
         is_stream = "-> collections.abc.Iterator" in str(inspect.signature(method))
         assert (inspect.isasyncgenfunction if is_stream else inspect.iscoroutinefunction)(awaited[name]), name
@@ -231,5 +231,24 @@ def test_findings_come_one_by_one_and_may_be_left_alone(tmp_path: Path) -> None:
                 assert finding.kind == "message"
                 break
             assert (await store.list_sessions()).total == 3
+
+    asyncio.run(main())
+
+
+def test_several_calls_of_the_plain_store_run_in_one_thread_of_the_awaited_one() -> None:
+    threads: set[int] = set()
+
+    def count(store: clew.Store, title: str, *, times: int) -> int | None:
+        for _ in range(times):
+            store.create_session(title)
+        threads.add(threading.get_ident())
+        return store.list_sessions().total
+
+    async def main() -> None:
+        async with clew.open_async(":memory:") as store:
+            assert await store.run(count, "a", times=3) == 3
+            assert threads.isdisjoint({threading.get_ident()})
+            with pytest.raises(TypeError):
+                await store.run(count, "a")  # type: ignore[call-arg]
 
     asyncio.run(main())

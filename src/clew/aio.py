@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 from uuid import UUID
 
 from clew import limits
@@ -120,6 +120,14 @@ class AsyncStore:
 
     def _stop_threads(self) -> None:
         self._threads.stop()
+
+    async def run(self, call: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `call(store, …)` with the plain store in a thread: several calls of it, and one hop.
+
+        Each of these is a transaction of its own, as ever. Cancelling does not stop what has begun.
+        """
+        store = await self._opened()
+        return await self._run(call, store, *args, **kwargs)
 
     async def create_session(
         self,
