@@ -410,6 +410,7 @@ class AsyncStore:
         *,
         metadata: Any = KEEP,
         parent_id: Id | Label | Active | None = ACTIVE,
+        after: int | None = None,
         label: str | None = None,
         attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
@@ -419,7 +420,10 @@ class AsyncStore:
         """Add messages to a checkpoint (the active one, unless told otherwise), and make the result active.
 
         The active checkpoint is read inside the write: of two callers that append at once, neither loses a message.
-        `metadata` KEEP takes over the parent's. The other arguments are as for `create_checkpoint`.
+        With `after` only the first so many of the parent's messages are taken over, as in a Python slice: -1 replaces
+        the last one, and without `messages` drops it. Nothing is sent or copied for that, and the parent stays as it
+        is. More than the parent has is InvalidRequestError. `metadata` KEEP takes over the parent's. The other
+        arguments are as for `create_checkpoint`.
         """
         store = await self._opened()
         return await self._run(
@@ -428,6 +432,7 @@ class AsyncStore:
             messages,
             metadata=metadata,
             parent_id=parent_id,
+            after=after,
             label=label,
             attachments=attachments,
             id=id,

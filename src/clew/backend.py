@@ -136,8 +136,8 @@ class NewAttachments(msgspec.Struct, frozen=True, kw_only=True):
 class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A checkpoint to write.
 
-    `bodies` is what comes after the parent's messages; where `full`, it is the whole conversation, or, with a `prefix`,
-    what comes after that much of the parent's.
+    `bodies` is what comes after the parent's messages, or after the first `after` of them (see `messages_kept`); where
+    `full`, it is the whole conversation, or, with a `prefix`, what comes after that much of the parent's.
 
     `fingerprint` is set where the caller chose the id: see `Backend.write_checkpoint`. For a checkpoint that comes from
     another store: `updated_at` is when it changed there, and without `activate` the active checkpoint stays the same.
@@ -148,6 +148,7 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     full: bool
     prefix: Prefix | None
     parent: Place | None
+    after: int | None = None
     metadata: bytes | Keep | None
     label: str | None
     attachments: Sequence[NewAttachment] = ()
@@ -371,9 +372,12 @@ class Backend(ABC):
 
         In this order: a checkpoint with `new.id` and the same fingerprint is returned as stored (with another one, or
         with none, ConflictError); `if_active` must be the active checkpoint, else ConflictError; the parent must belong
-        to the session, else NotFoundError; the label must be free in the session, else ConflictError; where there is a
-        `prefix`, the chain of the parent must be its `whole`, else StalePrefixError. ACTIVE is read
-        inside the transaction. A time that clew gives is never before that of an earlier checkpoint of the session.
+        to the session, else NotFoundError; the label must be free in the session, else ConflictError; `after` must not
+        be beyond the parent's messages, else InvalidRequestError; where there is a `prefix`, the chain of the parent
+        must be its `whole`, else StalePrefixError. ACTIVE is read inside the transaction. A time that clew gives is
+        never before that of an earlier checkpoint of the session.
+
+        `after` reads none of the parent's messages: a damaged one is found when the new checkpoint is read, if not now.
 
         The checkpoint gets the attachments given, and those that were attached to its label before it came: where both
         have a name with other bytes, ConflictError. SAME where the parent has no attachment of the name is
@@ -652,6 +656,15 @@ def purged_in_part(session_id: UUID) -> CorruptStateError:
 
 def beyond_changes(after: int, newest: int) -> InvalidRequestError:
     return InvalidRequestError(f"after is {after}, but the newest change is {newest}: was the store put back?")
+
+
+def messages_kept(after: int | None, length: int) -> int:
+    """How many of a parent's `length` messages a checkpoint takes over; a negative `after` leaves out that many."""
+    if after is None:
+        return length
+    if not -length <= after <= length:
+        raise InvalidRequestError(f"after is {after}, but the parent has {length:,} messages")
+    return after if after >= 0 else length + after
 
 
 def has_children(checkpoint_id: UUID) -> ConflictError:

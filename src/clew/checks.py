@@ -286,6 +286,13 @@ def optional_index(value: Any, name: str) -> int | None:
     return max(-limits.MAX_COUNT, min(_integer(value, name), limits.MAX_COUNT))
 
 
+def optional_after(value: Any, parent: Place | None) -> int | None:
+    """How much of a parent's messages to take over: a place in them, from the end where negative."""
+    if value is not None and parent is None:
+        raise InvalidRequestError("after counts messages of the parent, and parent_id is None")
+    return optional_index(value, "after")
+
+
 def page(limit: Any, offset: Any, cursor: Any) -> None:
     """What chooses a page of a list."""
     for name, value in (("limit", limit), ("offset", offset)):

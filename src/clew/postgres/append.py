@@ -126,10 +126,17 @@ def _parent(head: Head, new: NewCheckpoint) -> Node | None:
 
 def _is_plain(new: NewCheckpoint, parent: Node) -> bool:
     """Whether the checkpoint is messages after all of its parent's, and metadata, and nothing else."""
-    whole = not new.full if new.prefix is None else new.prefix.whole == new.prefix.chain == parent.point.chain
+    whole = _takes_all(new, parent.point)
     ends = parent.point.is_end or (not new.bodies and parent.point.timeline is not None)
     expected = new.if_active is None or new.if_active.bytes == parent.row.id
     return may_be_plain(new) and whole and ends and expected and sum(map(len, new.bodies)) <= _MAX_BYTES
+
+
+def _takes_all(new: NewCheckpoint, point: Point) -> bool:
+    """Whether the parent's messages are all taken over, and none of them is repeated."""
+    if new.prefix is not None:
+        return new.prefix.whole == new.prefix.chain == point.chain
+    return not new.full and (new.after is None or new.after == point.length)
 
 
 def _point_after(point: Point, digests: list[bytes]) -> Point:

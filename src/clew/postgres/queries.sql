@@ -713,6 +713,29 @@ CROSS JOIN LATERAL (
 WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
 ORDER BY e.position;
 
+-- name: read_hashes
+-- The hashes of a range of one timeline's own entries.
+SELECT substring(content FOR 16) FROM clew_entry
+WHERE family = :family::bigint AND timeline = :timeline::bigint AND position >= :start::bigint AND position < :stop::bigint
+ORDER BY position;
+
+-- name: points_before
+-- Where a checkpoint of a session (as its number) and those before it lie, up to the first that is not longer than a length.
+WITH RECURSIVE line (seq, parent, id, timeline, length, chain, depth) AS (
+    SELECT seq, parent, id, timeline, length, chain, 0
+    FROM clew_checkpoint WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint
+    UNION ALL
+    SELECT c.seq, c.parent, c.id, c.timeline, c.length, c.chain, line.depth + 1
+    FROM line
+    CROSS JOIN LATERAL (
+        SELECT k.seq, k.parent, k.id, k.timeline, k.length, k.chain FROM clew_checkpoint AS k
+        WHERE k.family = :family::bigint AND k.session = :session::bigint AND k.seq = line.parent AND k.seq < line.seq
+        OFFSET 0
+    ) AS c
+    WHERE line.length > :length::bigint AND line.depth < :most::bigint
+)
+SELECT id, timeline, length, chain FROM line WHERE depth > 0 ORDER BY depth;
+
 -- name: insert_timeline
 -- A new run of messages under the next key, after a length of an ancestor where there is one.
 INSERT INTO clew_timeline (family, key, session, ancestor, ancestor_length, seal)

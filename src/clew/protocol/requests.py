@@ -311,7 +311,7 @@ class _NewCheckpoint(Request, kw_only=True):
 
     def _seam(
         self, session_id: UUID, now: int, messages: list[Json], metadata: bytes | Keep | None, parent: Place | None,
-        prefix: PrefixForm | None = None, *, full: bool,
+        prefix: PrefixForm | None = None, *, full: bool, after: int | None = None,
     ) -> NewCheckpoint:  # fmt: skip
         return NewCheckpoint(
             id=self.id or new_id(),
@@ -319,6 +319,7 @@ class _NewCheckpoint(Request, kw_only=True):
             full=full,
             prefix=None if prefix is None else Prefix(count=prefix.count, chain=prefix.chain, whole=prefix.whole),
             parent=parent,
+            after=after,
             metadata=metadata,
             label=checks.optional_label(self.label),
             attachments=_attachments(self.attachments, may_be_same=True),
@@ -363,6 +364,7 @@ class Append(_NewCheckpoint, kw_only=True):
     messages: list[Json]
     metadata: Json | UnsetType | None = UNSET
     parent_id: PlaceForm = "ACTIVE"
+    after: int | None = None
 
     @classmethod
     def of(cls, new: NewCheckpoint) -> "Append":
@@ -370,14 +372,15 @@ class Append(_NewCheckpoint, kw_only=True):
             messages=_texts(new.bodies),
             metadata=UNSET if new.metadata is KEEP else _text(new.metadata),
             parent_id=_place_form(new.parent),
+            after=new.after,
             **_common(new),
         )
 
     def seam(self, session_id: UUID, now: int) -> NewCheckpoint:
         metadata: bytes | Keep | None = KEEP if self.metadata is UNSET else json_metadata(self.metadata)
-        return self._seam(
-            session_id, now, self.messages, metadata, _optional_place(self.parent_id, "parent_id"), full=False
-        )
+        parent = _optional_place(self.parent_id, "parent_id")
+        after = checks.optional_after(self.after, parent)
+        return self._seam(session_id, now, self.messages, metadata, parent, full=False, after=after)
 
 
 class SetActive(Request, kw_only=True):

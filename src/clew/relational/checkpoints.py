@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from clew.backend import NewCheckpoint, StalePrefixError, checkpoint_not_found, id_taken, label_taken
+from clew.backend import NewCheckpoint, StalePrefixError, checkpoint_not_found, id_taken, label_taken, messages_kept
 from clew.errors import CorruptStateError, NotFoundError
 from clew.hashing import EMPTY_CHAIN, extend_chain, row_seal
 from clew.model import KEEP, Checkpoint, State, StoredState
@@ -14,6 +14,7 @@ from clew.relational import rows
 from clew.relational.attachments import Cuts, attach_to_new
 from clew.relational.content import Content, read_content, store_json
 from clew.relational.heads import Head, Node, check_if_active, find_node, label_holder, labelled, move_tip, read_head
+from clew.relational.prefixes import first_messages
 from clew.relational.rows import CheckpointRow
 from clew.relational.timelines import EMPTY, Owner, Point, beginning, common_prefix, extend, read, read_slice
 from clew.relational.transaction import Row, Transaction
@@ -197,7 +198,15 @@ def _place(db: Transaction, head: Head, parent: Node | None, new: NewCheckpoint)
         shared = common_prefix(db, head.owner.family, basis, bodies)
         basis = beginning(db, head.owner.family, basis, shared, extend_chain(EMPTY_CHAIN, bodies[:shared]))
         bodies = bodies[shared:]
+    elif new.after is not None:
+        basis = _kept(db, head, parent, new.after)
     return extend(db, head.owner, basis, bodies), len(new.bodies if parent is None else bodies)
+
+
+def _kept(db: Transaction, head: Head, parent: Node | None, after: int) -> Point:
+    """The beginning of the parent's conversation that the new checkpoint takes over."""
+    count = messages_kept(after, 0 if parent is None else parent.point.length)
+    return EMPTY if parent is None else first_messages(db, head, parent, count)
 
 
 def _active_point(head: Head) -> Point:

@@ -87,7 +87,7 @@ def timeline_seal(timeline: int, family: int, ancestor: int | None, ancestor_len
 def common_prefix(db: Transaction, family: int, point: Point, bodies: Sequence[bytes]) -> int:
     """How many messages the conversation at `point` and `bodies` begin with in common, compared byte by byte."""
     limit = min(point.length, len(bodies))
-    for index, (_, _, body) in enumerate(_placed(db, _parts(db, family, point), 0, limit)):
+    for index, (_, _, body) in enumerate(_placed(db, parts_of(db, family, point), 0, limit)):
         if body != bodies[index]:
             return index
     return limit
@@ -99,17 +99,22 @@ def beginning(db: Transaction, family: int, point: Point, count: int, chain: byt
         return EMPTY
     if count == point.length:
         return point
-    timelines = [part.timeline for part in _parts(db, family, point) if part.start < count <= part.stop]
-    if not timelines:
-        raise CorruptStateError(f"timeline {point.timeline} has no part that holds message {count - 1}")
-    return Point(timelines[0], count, chain)
+    return point_on(parts_of(db, family, point), count, chain)
+
+
+def point_on(parts: list[Part], count: int, chain: bytes) -> Point:
+    """The point after the first `count` messages, one or more, of the conversation that `parts` hold."""
+    for part in parts:
+        if part.start < count <= part.stop:
+            return Point(part.timeline, count, chain)
+    raise CorruptStateError(f"no timeline holds message {count - 1} of a conversation")
 
 
 def read(db: Transaction, family: int, point: Point, checkpoint_id: UUID) -> list[bytes]:
     """Every message up to the point, checked against the point's chain."""
     bodies = [
         body
-        for part in _parts(db, family, point)
+        for part in parts_of(db, family, point)
         for (body,) in db.iterate("read_bodies", msgspec.structs.asdict(part))
     ]
     if len(bodies) != point.length:
@@ -124,7 +129,7 @@ def read_slice(db: Transaction, family: int, point: Point, start: int, stop: int
     """The messages from `start` to `stop`, each checked for its place and its hash, without reading any other."""
     if stop <= start:
         return []
-    parts = _parts(db, family, point, start, checkpoint_id)
+    parts = parts_of(db, family, point, start, checkpoint_id)
     bodies: list[bytes] = []
     for position, (is_in_place, digest, body) in enumerate(_placed(db, parts, start, stop), start):
         if not is_in_place:
@@ -135,6 +140,18 @@ def read_slice(db: Transaction, family: int, point: Point, start: int, stop: int
     return bodies
 
 
+def hashes(db: Transaction, parts: list[Part], start: int, stop: int) -> list[bytes]:
+    """The stored hashes of the messages from `start` to `stop`: only a chain that they lead to proves any of them."""
+    stretches = [
+        Part(part.family, part.timeline, max(part.start, start), min(part.stop, stop))
+        for part in parts
+        if part.start < stop and start < part.stop
+    ]
+    return [
+        digest for stretch in stretches for (digest,) in db.fetch_all("read_hashes", msgspec.structs.asdict(stretch))
+    ]
+
+
 def _branch(db: Transaction, owner: Owner, point: Point) -> int:
     timeline = db.insert_timeline({**owner.key, "ancestor": point.timeline, "ancestor_length": point.length})
     seal = timeline_seal(timeline, owner.family, point.timeline, point.length)
@@ -142,7 +159,9 @@ def _branch(db: Transaction, owner: Owner, point: Point) -> int:
     return timeline
 
 
-def _parts(db: Transaction, family: int, point: Point, start: int = 0, checkpoint_id: UUID | None = None) -> list[Part]:
+def parts_of(
+    db: Transaction, family: int, point: Point, start: int = 0, checkpoint_id: UUID | None = None
+) -> list[Part]:
     """The parts that hold the conversation from `start` to the point, in order.
 
     With a `checkpoint_id` each timeline must be as it was written, else CorruptStateError naming that; without one the
@@ -179,7 +198,7 @@ def _placed(db: Transaction, parts: list[Part], start: int, stop: int) -> Iterat
 
 def _name_damaged_message(db: Transaction, family: int, point: Point, checkpoint_id: UUID) -> None:
     """Raise for the first message that is not what it was; none where it cannot be told."""
-    messages = _placed(db, _parts(db, family, point), 0, point.length)
+    messages = _placed(db, parts_of(db, family, point), 0, point.length)
     for position, (is_in_place, digest, body) in enumerate(messages):
         if content_hash(body) != digest:
             raise _damaged(checkpoint_id, f"has a message {position} that does not match its hash")

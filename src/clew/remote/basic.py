@@ -15,6 +15,7 @@ from clew.backend import (
     SessionChanges,
     SessionQuery,
     StalePrefixError,
+    messages_kept,
 )
 from clew.cursors import decode_cursor, encode_cursor
 from clew.errors import InvalidRequestError, NotFoundError
@@ -69,7 +70,7 @@ class BasicBackend(RemoteBackend):
 
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
         self._check_writable()
-        self._check_takes(new, "bodies", "full", "prefix", "parent", "metadata")
+        self._check_takes(new, "bodies", "full", "prefix", "parent", "after", "metadata")
         if new.prefix is not None:
             raise StalePrefixError("this service takes whole conversations only")
         parent = None if new.parent is None else self._parent(session_id, new.parent)
@@ -103,7 +104,8 @@ class BasicBackend(RemoteBackend):
     def _whole(self, new: NewCheckpoint, parent: Checkpoint | None) -> tuple[list[bytes], bytes | None]:
         """All messages and the metadata of a checkpoint to write."""
         before = None if parent is None else parent.state.raw
-        bodies = list(new.bodies) if new.full or before is None else [*before.bodies, *new.bodies]
+        said = [] if new.full or before is None else before.bodies
+        bodies = [*said[: messages_kept(new.after, len(said))], *new.bodies]
         kept = None if before is None else before.metadata
         return bodies, kept if new.metadata is KEEP else new.metadata
 

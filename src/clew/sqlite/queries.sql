@@ -420,6 +420,23 @@ SELECT e.position, e.seal, c.hash, CAST(c.body AS BLOB) FROM entry AS e JOIN con
 WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
 ORDER BY e.position;
 
+-- name: read_hashes
+-- The hashes of a range of one timeline's own entries.
+SELECT c.hash FROM entry AS e JOIN content AS c ON c.key = e.content
+WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
+ORDER BY e.position;
+
+-- name: points_before
+-- Where a checkpoint of a session (as its number) and those before it lie, up to the first that is not longer than a length.
+WITH RECURSIVE line (seq, parent, id, timeline, length, chain, depth) AS (
+    SELECT seq, parent, id, timeline, length, chain, 0 FROM checkpoint WHERE session = :session AND seq = :seq
+    UNION ALL
+    SELECT c.seq, c.parent, c.id, c.timeline, c.length, c.chain, line.depth + 1
+    FROM line JOIN checkpoint AS c ON c.session = :session AND c.seq = line.parent AND c.seq < line.seq
+    WHERE line.length > :length AND line.depth < :most
+)
+SELECT id, timeline, length, chain FROM line WHERE depth > 0 ORDER BY depth;
+
 -- name: insert_timeline
 -- A new run of messages, after a length of an ancestor where there is one.
 INSERT INTO timeline (family, session, ancestor, ancestor_length)

@@ -77,6 +77,7 @@ class CheckpointMethods(SessionMethods):
         *,
         metadata: Any = KEEP,
         parent_id: Id | Label | Active | None = ACTIVE,
+        after: int | None = None,
         label: str | None = None,
         attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
@@ -86,12 +87,18 @@ class CheckpointMethods(SessionMethods):
         """Add messages to a checkpoint (the active one, unless told otherwise), and make the result active.
 
         The active checkpoint is read inside the write: of two callers that append at once, neither loses a message.
-        `metadata` KEEP takes over the parent's. The other arguments are as for `create_checkpoint`.
+        With `after` only the first so many of the parent's messages are taken over, as in a Python slice: -1 replaces
+        the last one, and without `messages` drops it. Nothing is sent or copied for that, and the parent stays as it
+        is. More than the parent has is InvalidRequestError. `metadata` KEEP takes over the parent's. The other
+        arguments are as for `create_checkpoint`.
         """
         session = to_id(session_id, "session_id")
         bodies = encode_messages(message_list(messages))
         parent = checks.optional_place(parent_id, "parent_id")
-        new = self._new_checkpoint(bodies, metadata, parent, label, attachments, id, if_active, created_at, full=False)
+        kept = checks.optional_after(after, parent)
+        new = self._new_checkpoint(
+            bodies, metadata, parent, label, attachments, id, if_active, created_at, full=False, after=kept
+        )
         if id is not None:
             new = _fingerprinted("append", session, extend_chain(EMPTY_CHAIN, bodies), new)
         return self._backend.write_checkpoint(session, new)
@@ -166,6 +173,7 @@ class CheckpointMethods(SessionMethods):
         *,
         full: bool,
         prefix: Prefix | None = None,
+        after: int | None = None,
     ) -> NewCheckpoint:
         return NewCheckpoint(
             id=new_id() if id is None else to_id(id, "id"),
@@ -173,6 +181,7 @@ class CheckpointMethods(SessionMethods):
             full=full,
             prefix=prefix,
             parent=parent,
+            after=after,
             metadata=KEEP if metadata is KEEP else encode_metadata(metadata),
             label=None if label is None else checks.label(label),
             attachments=checks.attachments(attachments, "attachments", may_be_same=True) if attachments else (),
@@ -187,7 +196,9 @@ def _fingerprinted(operation: str, session: UUID, chain: bytes, new: NewCheckpoi
     """`new` with the fingerprint of the call that asked for it; `chain` is that of the messages given."""
     parts = (operation, session, chain, spelled(new.metadata), spelled(new.parent), new.label)
     attached = [[_spelled_attachment(item) for item in new.attachments]] if new.attachments else []
-    return msgspec.structs.replace(new, fingerprint=fingerprint(*parts, *attached))
+    # What older calls could not say is left out where it is not said: their fingerprints stay the same.
+    after = [] if new.after is None else [new.after]
+    return msgspec.structs.replace(new, fingerprint=fingerprint(*parts, *attached, *after))
 
 
 def _spelled_attachment(item: NewAttachment) -> list[Any]:

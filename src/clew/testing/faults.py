@@ -32,6 +32,8 @@ WRITES: dict[str, Write] = {
     "append": lambda store, session: store.append(session.id, users("xy"), metadata={"k": 3}, label="point"),
     "plain append": lambda store, session: store.append(session.id, users("xy"), metadata={"k": 3}),
     "branch": lambda store, session: store.append(session.id, users("xy"), parent_id=_root(store, session)),
+    "append after a part": lambda store, session: store.append(session.id, users("xy"), after=2, label="point"),
+    "drop the last message": lambda store, session: store.append(session.id, [], after=-1),
     "full list": lambda store, session: store.create_checkpoint(
         session.id, users("aXc"), metadata={"k": 3}, parent_id=active(session).id
     ),

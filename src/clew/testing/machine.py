@@ -4,6 +4,7 @@ A rule makes a call, legal or not, on the store and on the model, and both have 
 """
 
 import unittest
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -212,7 +213,13 @@ class StoreMachine(TreeSteps, KeySteps):
         """An append."""
         metadata = dice.one(expected.KEEP, expected.KEEP, dice.choice(ANY_METADATA))
         call = self.write_call(dice) | {"full": False, "metadata": metadata, "messages": some(dice)}
+        call["after"] = self.some_beginning(dice, call) if dice.percent(35) else None
         self.write(call, self.chosen_id(dice))
+
+    def some_beginning(self, dice: Dice, call: Row) -> int:
+        """How much of the parent to take over; now and then more than it has."""
+        most = len(self.parents_messages(call)) + dice.percent(10)
+        return dice.randrange(-most, most + 1)
 
     @precondition(lambda self: len(self.model.checkpoints) < MAX_CHECKPOINTS)
     @rule(seed=seeds)
@@ -231,11 +238,15 @@ class StoreMachine(TreeSteps, KeySteps):
 
     def conversation(self, dice: Dice, call: Row) -> list[Any]:
         """What a full list is made from: the parent's messages, or those of any checkpoint."""
+        if dice.percent(20) and self.model.checkpoints:
+            return list(self.model.checkpoints[dice.choice(list(self.model.checkpoints))]["messages"])
+        return self.parents_messages(call)
+
+    def parents_messages(self, call: Row) -> list[Any]:
+        """The messages of the parent; of the active checkpoint where the parent is named by a label."""
         parent = call["parent_id"]
         if parent == expected.ACTIVE or isinstance(parent, tuple):
             parent = self.model.sessions.get(call["session_id"], {"active": None})["active"]
-        if dice.percent(20) and self.model.checkpoints:
-            parent = dice.choice(list(self.model.checkpoints))
         return list(self.model.checkpoints.get(parent, {"messages": []})["messages"])
 
     def write(self, call: Row, given: UUID | None) -> None:
@@ -243,8 +254,8 @@ class StoreMachine(TreeSteps, KeySteps):
         id = call["session_id"]
 
         def act(store: Store) -> Checkpoint:
-            method = store.create_checkpoint if call["full"] else store.append
-            return method(
+            write = store.create_checkpoint if call["full"] else partial(store.append, after=call["after"])
+            return write(
                 id, copied(call)["messages"],
                 metadata=KEEP if call["metadata"] == expected.KEEP else copied(call)["metadata"],
                 parent_id=place_of(call["parent_id"]), attachments=sent(call["attachments"]),
@@ -272,7 +283,7 @@ class StoreMachine(TreeSteps, KeySteps):
         if dice.percent(30):
             others = {
                 "messages": [{"other": 1}], "metadata": {"other": 1}, "label": "other", "title": "other",
-                "attachments": {"other": (b"", None)}, "owner": "other",
+                "attachments": {"other": (b"", None)}, "owner": "other", "after": 0,
             }  # fmt: skip
             name = dice.choice([name for name in others if name in call])
             call = {**call, name: others[name]}

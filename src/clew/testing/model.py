@@ -131,6 +131,9 @@ class Model:
 
     def write(self, session_id: UUID, call: Row, now: int, *, given: UUID | None, made: UUID) -> UUID:
         """An append, or a full list where ``call["full"]``."""
+        after = call.get("after")
+        if after is not None and call["parent_id"] is None:
+            raise Refused("invalid_request")
         session = self._session(session_id)
         call = {"session_id": session_id, **call}
         if given in self.checkpoints:
@@ -140,13 +143,15 @@ class Model:
         parent = None if call["parent_id"] is None else self._at(session, call["parent_id"])
         if call["label"] is not None and self._labelled(session, call["label"]) is not None:
             raise Refused("conflict")
-        attachments = self._brought(session, parent, call)
         begun = [] if call["full"] or parent is None else parent["messages"]
+        if after is not None and abs(after) > len(begun):
+            raise Refused("invalid_request")
+        attachments = self._brought(session, parent, call)
         metadata = (None if parent is None else parent["metadata"]) if call["metadata"] == KEEP else call["metadata"]
         created_at = max(now, session["updated_at"]) if call["created_at"] is None else call["created_at"]
         self._add(
-            made, session, parent, begun + call["messages"], metadata, call["label"], created_at,
-            None if given is None else _signature(call),
+            made, session, parent, begun[:after] + call["messages"], metadata, call["label"], created_at,
+            None if given is None else _signature(call), brought=None if call["full"] else len(call["messages"]),
         )  # fmt: skip
         self.checkpoints[made]["attachments"] = attachments
         session["waiting"].pop(call["label"], None)
@@ -411,9 +416,10 @@ class Model:
 
     def _add(
         self, id: UUID, session: Row, parent: Row | None, messages: list[Any], metadata: Any, label: str | None,
-        created_at: int, signature: str | None,
+        created_at: int, signature: str | None, brought: int | None = None,
     ) -> None:  # fmt: skip
-        brought = len(messages) - common_prefix([] if parent is None else parent["messages"], messages)
+        if brought is None:
+            brought = len(messages) - common_prefix([] if parent is None else parent["messages"], messages)
         self.checkpoints[id] = {
             "id": id,
             "session_id": session["id"],

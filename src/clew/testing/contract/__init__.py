@@ -5,6 +5,7 @@ from clew.testing.contract.arriving import ArrivalContract
 from clew.testing.contract.attachments import AttachmentContract
 from clew.testing.contract.backups import BackupContract
 from clew.testing.contract.base import Contract
+from clew.testing.contract.beginnings import BeginningContract
 from clew.testing.contract.changes import ChangeContract
 from clew.testing.contract.checkpoints import CheckpointContract
 from clew.testing.contract.copies import CopyContract
@@ -31,6 +32,7 @@ __all__ = [
     "ArrivalContract",
     "AttachmentContract",
     "BackupContract",
+    "BeginningContract",
     "ChangeContract",
     "CheckpointContract",
     "Contract",
@@ -62,6 +64,7 @@ class StoreContract(
     ListContract,
     OwnerContract,
     CheckpointContract,
+    BeginningContract,
     LabelContract,
     TreeContract,
     DeleteContract,
