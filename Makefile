@@ -8,15 +8,25 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := $(VENV)/bench
 
+# Each has an extra and a group of these names in pyproject.toml.
+ADAPTERS := 
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test lint demo bench soak screenshots generate clean
+.PHONY: help test adapters lint demo bench soak screenshots generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+adapters: $(ADAPTERS:%=$(VENV)/adapters/%/.ready) ## Run the tests of the adapters, each with its framework
+	@set -e; for name in $(ADAPTERS); do \
+	  echo "== $$name"; \
+	  $(VENV)/adapters/$$name/bin/python -m pytest --numprocesses auto --dist worksteal -p no:cacheprovider \
+	    tests/adapters/$$(echo $$name | tr - _); \
+	done
 
 lint: $(READY) ## Check style, format, types, layers and generated files
 	$(BIN)/ruff check
@@ -25,6 +35,7 @@ lint: $(READY) ## Check style, format, types, layers and generated files
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_aio.py --check
 	$(BIN)/python tools/generate_http_docs.py --check
+	$(BIN)/python tools/generate_adapter_docs.py --check
 
 demo: $(READY) ## Run the example
 	$(BIN)/python examples/demo.py
@@ -43,6 +54,7 @@ screenshots: $(READY) ## Take the pictures of the web page, with the system's Ch
 generate: $(READY) ## Write the generated files again
 	$(BIN)/python tools/generate_aio.py
 	$(BIN)/python tools/generate_http_docs.py
+	$(BIN)/python tools/generate_adapter_docs.py
 
 clean: ## Remove the environment, caches and builds
 	rm -rf $(VENV) build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -53,6 +65,12 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+$(VENV)/adapters/%/.ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(@D)/bin/python -m pip install --quiet --editable '.[$*,server]' --group adapters --group adapter-$*
 	@touch $@
 
 # Measured in an environment of its own: what clew is compared with would bring a plugin into every run of pytest.
