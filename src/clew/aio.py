@@ -244,6 +244,7 @@ class AsyncStore:
         visibility: Visibility | str | None = None,
         cwd: str | os.PathLike[str] | None = None,
         source: str | None = None,
+        source_id: str | None = None,
         parent_session_id: Id | None = None,
         metadata: Mapping[str, Any] | None = None,
         owner: str | None = None,
@@ -252,9 +253,10 @@ class AsyncStore:
         """Sessions, newest `updated_at` first, ties by descending id. A filter that is None lets everything through.
 
         `search` is a part of the title, in any case; `metadata` are top-level keys of the session's metadata that must
-        be equal. The page's `total` is there where the only filter is the status, or with `count`. Its `next_cursor`
-        leads to the next page: a session that does not change meanwhile is seen exactly once, one that changes moves to
-        the front of the list and is not seen again.
+        be equal. `source_id`, only with a `source`, is the name that this program knows a session by: one of each owner
+        may have it, and no other session is looked at. The page's `total` is there where the only filter is the status,
+        or with `count`. Its `next_cursor` leads to the next page: a session that does not change meanwhile is seen
+        exactly once, one that changes moves to the front of the list and is not seen again.
         """
         store = await self._opened()
         return await self._run(
@@ -267,6 +269,7 @@ class AsyncStore:
             visibility=visibility,
             cwd=cwd,
             source=source,
+            source_id=source_id,
             parent_session_id=parent_session_id,
             metadata=metadata,
             owner=owner,
@@ -472,6 +475,7 @@ class AsyncStore:
         session_ids: Id | Iterable[Id],
         *,
         order: Order = "created",
+        active: bool = False,
         before_label: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         with_metadata: bool = False,
@@ -483,16 +487,19 @@ class AsyncStore:
         """The checkpoints of one session, or of several.
 
         `order` is "created" (in which they were written; of several sessions, by their time), "label" (by code point;
-        only those that have one), or either with a minus, the other way round. `before_label` leaves out labels from
-        that one on, `metadata` are top-level keys of the state's metadata that must be equal. With `with_metadata` and
-        `with_attachments` (how their names begin; "" for all) each item has its metadata and attachments, read in one
-        query for the whole page. The page's `total` is there where nothing filters.
+        only those that have one), or either with a minus, the other way round. With `active` only the active one of
+        each session is listed, which costs the same however many it has; where a session's own row is damaged, the item
+        has `damage`, and CorruptStateError where nobody can tell which one is active. `before_label` leaves out labels
+        from that one on, `metadata` are top-level keys of the state's metadata that must be equal. With `with_metadata`
+        and `with_attachments` (how their names begin; "" for all) each item has its metadata and attachments, read in
+        one query for the whole page. The page's `total` is there where nothing filters.
         """
         store = await self._opened()
         return await self._run(
             store.list_checkpoints,
             session_ids,
             order=order,
+            active=active,
             before_label=before_label,
             metadata=metadata,
             with_metadata=with_metadata,

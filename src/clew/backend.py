@@ -206,6 +206,7 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which sessions to list; None lets any through.
 
     `search` is a part of the title, `metadata` a JSON object whose keys the session's metadata must have, and equal.
+    `source_id` comes with a `source`.
     """
 
     limit: int
@@ -216,6 +217,7 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     visibility: Visibility | None = None
     cwd: str | None = None
     source: str | None = None
+    source_id: str | None = None
     parent_session_id: UUID | None = None
     metadata: bytes | None = None
     owner: str | None = None
@@ -236,12 +238,14 @@ class CheckpointQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which checkpoints of some sessions to list, and what to tell of each.
 
     `metadata` is a JSON object as in `SessionQuery`, for the metadata of the state. Ordered by label, or before one,
-    only checkpoints that have a label are listed. `with_attachments` is how the names of the attachments to read begin.
+    only checkpoints that have a label are listed, and with `active` only the active one of each session.
+    `with_attachments` is how the names of the attachments to read begin.
     """
 
     session_ids: Sequence[UUID]
     limit: int
     order: Order = "created"
+    active: bool = False
     before_label: str | None = None
     offset: int = 0
     cursor: str | None = None
@@ -317,7 +321,9 @@ class Backend(ABC):
 
     @abstractmethod
     def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
-        """Newest `updated_at` first, ties by descending id. Those of one owner are found without looking at others.
+        """Newest `updated_at` first, ties by descending id.
+
+        Those of one owner, or of one (`source`, `source_id`), are found without looking at others.
 
         `total` is filled where the only filter is the status, or where `query.count`. A malformed cursor is
         InvalidRequestError.
@@ -403,6 +409,9 @@ class Backend(ABC):
         "created" is the order in which they were written; of several sessions, that of `created_at`, and in one session
         that in which they were written where the times are equal. "label" is the order of the labels' code points, ties
         by session. A session that does not exist is NotFoundError. `total` is filled where nothing filters.
+
+        `active` filters, and looks at no other checkpoint. Where the row of a session is damaged, what is listed as its
+        active checkpoint has `damage`; where nothing can be, CorruptStateError.
         """
 
     @abstractmethod

@@ -73,6 +73,13 @@ def source_name(source: Any, source_id: Any) -> tuple[str, str]:
     )
 
 
+def optional_source_id(value: Any, source: Any) -> str | None:
+    """What a program calls a session, as a filter beside that of the program."""
+    if value is not None and source is None:
+        raise InvalidRequestError("source_id is what a program calls a session, and source, the program, is missing")
+    return optional_source(value, "source_id")
+
+
 def owner(value: Any, name: str = "owner") -> str:
     if value == "":
         raise InvalidRequestError(f"{name} must not be empty")

@@ -184,6 +184,10 @@ def test_listing_sessions_reads_no_more_than_the_page(tables: Tables, filters: d
         ("checkpoints_by_id", {"ids": f'["{CHECKPOINT}"]'}),
         ("checkpoint_in_session", {"id": CHECKPOINT, "family": 7, "session": 7}),
         ("checkpoints_on_page", {"page": "[[7, 3]]", "with_metadata": True}),
+        ("list_sessions_of_name", LIST_PARAMETERS | {"source": "other", "source_id": "7", "earliest": 0}),
+        ("count_sessions_of_name", LIST_PARAMETERS | {"source": "other", "source_id": "7"}),
+        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 396, "most": 256}),
+        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 0, "most": 5}),
         ("page_ancestry", {"id": CHECKPOINT}),
         ("page_descent", {"id": CHECKPOINT}),
         ("page_created", {"family": 7, "session": 7, "lower": 0, "limit": 2, "offset": 0}),
@@ -198,7 +202,7 @@ def test_reading_a_few_checkpoints_of_a_long_session_reads_no_others(
 
 
 @pytest.mark.parametrize(
-    "name", ["page_created", "page_created_desc", "read_bodies", "read_hashed_bodies", "read_chunks"]
+    "name", ["page_created", "page_created_desc", "read_bodies", "read_hashed_bodies", "read_hashes", "read_chunks"]
 )
 def test_reading_in_order_sorts_nothing(tables: Tables, name: str) -> None:
     assert not [node for node in tables.plan(SQL[name]) if "Sort" in node["Node Type"]]

@@ -1,6 +1,7 @@
 """`verify` finds what PostgreSQL keeps no watch over: rows that lead nowhere, and what filters and counters go by."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -115,10 +116,28 @@ def test_a_session_that_is_not_listed_is_damaged_and_can_be_purged(store: clew.S
     for call in (store.get_session, store.delete_session, lambda id: store.append(id, [])):
         with pytest.raises(clew.CorruptStateError, match=str(fork.id)):
             call(fork.id)
+    with pytest.raises(clew.CorruptStateError, match=str(fork.id)):
+        store.list_checkpoints(fork.id, active=True)
     store.purge_session(fork.id)
     with pytest.raises(clew.NotFoundError):
         store.get_session(fork.id)
     assert list(store.verify()) == []
+
+
+def test_a_session_that_is_not_listed_is_shown_as_damaged_by_its_name(
+    store: clew.Store, hand: psycopg.Connection
+) -> None:
+    made = [store.create_session(owner, owner=owner, source="tool", source_id="1").id for owner in "abc"]
+    name: dict[str, Any] = {"source": "tool", "source_id": "1"}
+    hand.execute("DELETE FROM clew_tip WHERE id = ANY(%s)", (made[1:],))
+    for status in (None, "ACTIVE", "DELETED"):
+        lost = store.list_sessions(status=status, **name).items[-2:]
+        assert [(item.id, item.damage is None) for item in lost] == [(id, False) for id in sorted(made[1:])[::-1]]
+    pages = [store.list_sessions(limit=1, offset=number, count=True, **name) for number in range(3)]
+    assert [page.total for page in pages] == [3, 3, 3]
+    assert [item.id for page in pages for item in page] == [made[0], *sorted(made[1:])[::-1]]
+    cursor = pages[1].next_cursor
+    assert [item.id for item in store.list_sessions(limit=1, cursor=cursor, **name)] == [min(made[1:])]
 
 
 def test_a_session_whose_owner_is_changed_where_it_is_listed_is_not_shown_to_another(

@@ -17,6 +17,7 @@ WRITES: dict[str, Callable[[Store, Session], Any]] = {
     "ensure_session": lambda store, talk: store.ensure_session("tool", "1"),
     "append": lambda store, talk: store.append(talk.id, users("x")),
     "append while active": lambda store, talk: store.append(talk.id, users("x"), if_active=active(talk).id),
+    "append after a part": lambda store, talk: store.append(talk.id, users("x"), after=-1),
     "create_checkpoint": lambda store, talk: store.create_checkpoint(talk.id, users("axb"), label="l"),
     "fork_session": lambda store, talk: store.fork_session(talk.id),
     "copy_session": lambda store, talk: store.copy_session(talk.id, source="tool", source_id="2"),

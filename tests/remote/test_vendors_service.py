@@ -146,6 +146,10 @@ class TestTheVendorsService:
         store.delete_session(made.id)
         assert ids(store.list_sessions(status="DELETED")) == [made.id]
         assert store.get_session(made.id).status == SessionStatus.DELETED
+        cut = store.append(made.id, users("z"), after=-1)
+        assert (cut.parent_id, behind.get_checkpoint(cut.id).state.messages) == (full.id, users("xz"))
+        with pytest.raises(InvalidRequestError, match="has 2 messages"):
+            store.append(made.id, [], after=3)
         assert vendor.keys == {f"Bearer {KEY}"}
 
     def test_lists_go_on_to_their_end(self, store: Store) -> None:
@@ -168,6 +172,7 @@ class TestTheVendorsService:
             lambda store, id: store.find_session("tool", "1"),
             lambda store, id: store.list_sessions(cwd="/r"),
             lambda store, id: store.list_sessions(count=True),
+            lambda store, id: store.list_sessions(source="tool", source_id="1"),
             lambda store, id: store.update_session(id, cwd="/r"),
             lambda store, id: store.update_session(id, title="x", if_revision=1),
             lambda store, id: store.restore_session(id),
@@ -180,6 +185,7 @@ class TestTheVendorsService:
             lambda store, id: store.set_active_checkpoint(id, id),
             lambda store, id: store.list_checkpoints([id, store.get_active_checkpoint(id).id]),
             lambda store, id: store.list_checkpoints(id, order="label"),
+            lambda store, id: store.list_checkpoints(id, active=True),
             lambda store, id: list(store.verify()),
             lambda store, id: store.compact(),
             lambda store, id: store.last_change(),

@@ -18,6 +18,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.headers.pop(name, None)
         if isinstance(case.body, dict):
             case.body.pop(name, None)
+    if case.query.get("source") is None:
+        case.query.pop("source_id", None)  # only given with the other
     case.body = _whole(case.body)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from clew import Role, Session, Store, Visibility
@@ -320,7 +321,21 @@ def test_all_of_several_must_be_seen(world: World) -> None:
         with pytest.raises(error):
             backend.list_checkpoints(CheckpointQuery(session_ids=[s.session for s in both], limit=9))
         with pytest.raises(error):
+            backend.list_checkpoints(CheckpointQuery(session_ids=[s.session for s in both], limit=9, active=True))
+        with pytest.raises(error):
             backend.get_attachments([s.checkpoint for s in both], "")
+
+
+def test_a_list_by_name_has_only_what_is_the_callers_own(world: World) -> None:
+    named = SessionQuery(limit=9, source="tool", source_id="1", count=True)
+    assert [item.owner for item in world.store._backend.list_sessions(named)] == ["Bob", None, "Ada"]
+    for name, owners in (("Ada", ["Ada"]), ("Bob", ["Bob"]), ("Eve", [])):
+        page = world.to(name).list_sessions(named)
+        assert ([item.owner for item in page], page.total) == (owners, len(owners))
+    with pytest.raises(ForbiddenError):
+        world.to("Bob").list_sessions(msgspec.structs.replace(named, owner="Ada"))
+    with pytest.raises(UnauthorizedError):
+        world.to(None).list_sessions(named)
 
 
 def test_whoever_has_no_key_learns_nothing_by_asking_for_nothing(world: World) -> None:

@@ -86,6 +86,14 @@ def test_every_parameter_and_every_field_of_a_request_is_explained(described: di
                 assert told["description"], (kind, field)
 
 
+def test_what_has_the_name_of_something_else_is_explained_by_itself(described: dict[str, Any]) -> None:
+    after = described["components"]["schemas"]["Append"]["properties"]["after"]
+    assert "messages" in after["description"]
+    assert "minimum" not in after
+    (of_changes,) = (item for item in operations(described)["list_changes"]["parameters"] if item["name"] == "after")
+    assert "change" in of_changes["description"]
+
+
 def test_examples_are_taken(client: httpx2.Client, described: dict[str, Any]) -> None:
     made = client.post("/v1/sessions", json=described["components"]["schemas"]["CreateSession"]["examples"][0])
     assert made.status_code == 201

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 import clew
+from clew.relational import prefixes
 
 MESSAGES = [{"role": "user", "content": f"message {n}"} for n in range(6)]
 
@@ -388,3 +389,62 @@ def test_a_statement_that_an_error_holds_open_keeps_no_log_from_being_emptied(da
         store.purge_session(damaged.other)
         assert held
         assert [session.title for session in store.list_sessions()] == ["hurt"]
+
+
+class TestAfterABeginning:
+    """A chain that is carried on by hashes alone is never carried on by wrong ones."""
+
+    PLACE = "timeline = 1 AND position = 3"
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            f"UPDATE entry SET content = (SELECT content FROM entry WHERE position = 0) WHERE {PLACE}",
+            f"DELETE FROM entry WHERE {PLACE}",
+            f"DELETE FROM content WHERE key = (SELECT content FROM entry WHERE {PLACE})",
+        ],
+        ids=["another message", "no entry", "no message"],
+    )
+    def test_it_is_not_written_where_the_hashes_are_wrong(self, damaged: Damaged, sql: str) -> None:
+        damaged.tamper(sql)
+        with clew.open(damaged.path) as store:
+            for after in (4, 5):
+                with pytest.raises(clew.CorruptStateError) as raised:
+                    store.append(damaged.session, [{"n": 1}], after=after)
+                assert raised.value.checkpoint_id == damaged.tip
+            assert store.append(damaged.session, [], after=3).parent_id == damaged.tip
+            assert store.get_active_checkpoint(damaged.session).state.messages == MESSAGES[:3]
+
+    def test_it_is_written_right_where_only_a_hash_is_wrong(self, damaged: Damaged) -> None:
+        damaged.tamper(
+            f"UPDATE content SET hash = zeroblob(16) WHERE key = (SELECT content FROM entry WHERE {self.PLACE})"
+        )
+        with clew.open(damaged.path) as store:
+            cut = store.append(damaged.session, [{"n": 1}], after=5)
+            assert store.get_checkpoint(cut.id).state.messages == [*MESSAGES[:5], {"n": 1}]
+
+    def test_a_chain_that_is_wrong_is_not_carried_on(self, damaged: Damaged) -> None:
+        damaged.tamper("UPDATE checkpoint SET chain = zeroblob(16) WHERE session = 1 AND seq = 1")
+        with clew.open(damaged.path) as store:
+            for after in (3, 4):
+                cut = store.append(damaged.session, [{"n": 1}], parent_id=damaged.tip, after=after)
+                assert store.get_checkpoint(cut.id).state.messages == [*MESSAGES[:after], {"n": 1}]
+
+    def test_a_parent_that_cannot_be_trusted_is_not_gone_on_from(self, damaged: Damaged) -> None:
+        damaged.tamper("UPDATE timeline SET seal = seal + 1 WHERE key = 1")
+        with clew.open(damaged.path) as store, pytest.raises(clew.CorruptStateError, match="seal"):
+            store.append(damaged.session, [], after=4)
+
+
+@pytest.mark.parametrize("most", [1, 3, 256])
+def test_a_beginning_is_found_however_far_back_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(prefixes, "_MOST_STEPS_BACK", most)
+    with clew.open(tmp_path / "long.db") as store:
+        session = store.create_session("long")
+        said = [{"n": n} for n in range(60)]
+        steps = [store.append(session.id, said[n : n + 2]) for n in range(0, 60, 2)]
+        for after in range(60):
+            cut = store.append(session.id, [], parent_id=steps[-1].id, after=after)
+            assert store.get_checkpoint(cut.id).state.messages == said[:after]

@@ -1,6 +1,7 @@
 """What a person sees who opens the file with another tool."""
 
 from pathlib import Path
+from uuid import UUID
 
 import apsw
 import pytest
@@ -87,6 +88,34 @@ class TestSharing:
         assert query("SELECT length, timeline IS NULL FROM checkpoint ORDER BY seq") == [(10, 0), (4, 0), (0, 1)]
         assert query("SELECT count(*) FROM timeline") == [(1,)]
 
+    def test_an_append_after_a_beginning_stores_what_it_adds(self, path: Path, query: Query) -> None:
+        with clew.open(path) as store:
+            session = store.create_session("one", messages=[{"n": n} for n in range(50)])
+            for n in range(50, 53):
+                store.append(session.id, [{"n": n}], after=-1)
+        assert query("SELECT length FROM checkpoint ORDER BY seq") == [(50,)] * 4
+        assert query("SELECT count(*) FROM entry") == [(53,)]
+        assert query("SELECT count(*) FROM content") == [(53,)]
+        # No timeline is left for a message that was replaced: each goes on from the one that all are on.
+        assert query("SELECT ancestor, ancestor_length FROM timeline ORDER BY key") == [(None, 0), *[(1, 49)] * 3]
+
+    def test_taking_messages_back_makes_no_timeline(self, path: Path, query: Query) -> None:
+        with clew.open(path) as store:
+            session = store.create_session("one", messages=[{"n": n} for n in range(10)])
+            for after in (-1, 4, 4, 0):
+                store.append(session.id, [], after=after)
+        assert query("SELECT length, timeline FROM checkpoint ORDER BY seq") == [
+            (10, 1), (9, 1), (4, 1), (4, 1), (0, None),
+        ]  # fmt: skip
+        assert query("SELECT count(*) FROM timeline") == [(1,)]
+
+    def test_all_of_the_parent_is_what_any_append_goes_on_from(self, path: Path, query: Query) -> None:
+        with clew.open(path) as store:
+            session = store.create_session("one", messages=[{"n": 0}])
+            for n in range(1, 5):
+                store.append(session.id, [{"n": n}], after=n)
+        assert query("SELECT count(*) FROM timeline") == [(1,)]
+
     def test_rewriting_the_start_of_a_history_stores_references_only(self, path: Path, query: Query) -> None:
         messages = [{"n": n} for n in range(50)]
         with clew.open(path) as store:
@@ -115,6 +144,18 @@ class TestSharing:
             step = store.append(session.id, [{"n": 3}])
             assert store.get_messages(step.id) == [{"n": 1}, {"n": 2}, {"n": 1}, {"n": 3}]
         assert query("SELECT count(*) FROM content") == [(3,)]
+
+
+def test_a_write_has_the_fingerprint_that_it_always_had(path: Path, query: Query) -> None:
+    """Or a call repeated after an upgrade would be another one. The hashes are of before appends took `after`."""
+    session, first, second = (UUID(int=number) for number in (1, 2, 3))
+    with clew.open(path) as store:
+        store.create_session("t", messages=[{"n": 0}, {"n": 1}], id=session)
+        store.append(session, [{"n": 2}], metadata={"k": 1}, label="l", attachments={"f": b"1"}, id=first)
+        store.append(session, [{"n": 3}], id=second)
+    assert query("SELECT lower(hex(fingerprint)) FROM checkpoint WHERE fingerprint IS NOT NULL ORDER BY seq") == [
+        ("d3e521be7b7e4e6cb9d5b911804de954",), ("da562e7ba0af0df48d07b4ef2bd3d450",),
+    ]  # fmt: skip
 
 
 class TestPurge:

@@ -1,12 +1,14 @@
 """Every query that runs often finds its rows through an index."""
 
 import re
+from typing import Any
 
 import pytest
 
 import clew
 from clew.relational.statements import parse_queries
 from clew.sqlite.queries import SQL, Query
+from clew.sqlite.transaction import SQLiteTransaction
 
 # Those that read a family or a list from end to end, by what they are for.
 READS_IT_ALL = {
@@ -59,6 +61,34 @@ def test_counting_the_sessions_of_an_owner_looks_at_no_others() -> None:
     assert "session_owner (owner=?" in step
 
 
+@pytest.mark.parametrize("name", ["list_sessions_of_name", "count_sessions_of_name"])
+def test_sessions_of_a_name_are_found_without_looking_at_others(name: str) -> None:
+    (step,) = [step for step in plan_of(SQL[name]) if step.startswith("SEARCH s ") and "rowid" not in step]
+    assert step == "SEARCH s USING INDEX session_source (source=? AND source_id=?)"
+
+
+def test_what_is_active_is_found_by_the_keys_in_the_rows_of_its_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    fetch = SQLiteTransaction.fetch_all
+
+    def fetch_all(db: SQLiteTransaction, name: str, parameters: Any) -> Any:
+        ran.append(name)
+        return fetch(db, name, parameters)
+
+    with clew.open(":memory:") as store:
+        sessions = [store.create_session("", metadata={"k": 1}).id for _ in range(100)]
+        monkeypatch.setattr(SQLiteTransaction, "fetch_all", fetch_all)
+        page = store.list_checkpoints(sessions, active=True, metadata={"k": 1}, with_metadata=True)
+    assert (len(page), ran) == (100, ["sessions_by_id", "checkpoints_on_page", "checkpoints_on_page"])
+    assert any(
+        step.startswith("SEARCH c USING ") and step.endswith("(session=? AND seq=?)")
+        for step in plan_of(SQL["checkpoints_on_page"])
+    )
+    assert [step for step in plan_of(SQL["sessions_by_id"]) if " s " in step] == [
+        "SEARCH s USING INDEX session_id (id=?) LEFT-JOIN"
+    ]
+
+
 def test_a_session_is_found_by_owner_and_name_in_one_step() -> None:
     (step,) = [step for step in plan_of(SQL["session_id_by_source"]) if step.startswith("SEARCH")]
     assert step.endswith("USING INDEX session_source (source=? AND source_id=? AND <expr>=?)")
@@ -76,6 +106,7 @@ def test_a_session_is_found_by_owner_and_name_in_one_step() -> None:
         "read_bodies",
         "read_chunks",
         "read_hashed_bodies",
+        "read_hashes",
     ],
 )
 def test_reading_in_order_sorts_nothing(name: str) -> None:

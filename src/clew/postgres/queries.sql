@@ -232,6 +232,61 @@ SELECT found.* FROM page CROSS JOIN LATERAL (
 ) AS found
 ORDER BY page.updated_at DESC, page.id DESC;
 
+-- name: list_sessions_of_name
+-- The same of the sessions that a program knows by a name, one of each owner, along clew_session_source. One whose row in
+-- clew_tip is lost has neither status nor time: it is shown whatever is asked for, after the others.
+WITH page AS MATERIALIZED (
+    SELECT s.key AS session, coalesce(t.updated_at, :earliest::bigint) AS updated_at, s.id
+    FROM (
+        SELECT s.key, s.id FROM clew_session AS s
+        WHERE hashtextextended(s.source, 0) = hashtextextended(:source::text, 0)
+            AND hashtextextended(s.source_id, 0) = hashtextextended(:source_id::text, 0)
+            AND hashtextextended(s.source_id, 1) = hashtextextended(:source_id::text, 1)
+            AND s.source = :source::text AND s.source_id = :source_id::text
+            AND (:owner::text IS NULL OR s.owner = :owner::text)
+            AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+            AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+            AND (:metadata::object IS NULL OR coalesce((
+                SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                    SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+                )
+                FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
+            ), s.metadata IS NOT NULL OR :metadata::object = '{}'))
+        OFFSET 0
+    ) AS s
+    LEFT JOIN LATERAL (
+        SELECT k.status, k.updated_at FROM clew_tip AS k WHERE k.session = s.key OFFSET 0
+    ) AS t ON true
+    WHERE (t.status IS NULL OR t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
+        AND (coalesce(t.updated_at, :earliest::bigint), s.id)
+            < (coalesce(:cursor_at::bigint, 9223372036854775807), coalesce(:cursor_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    ORDER BY 2 DESC, 3 DESC
+    LIMIT :limit::bigint OFFSET :offset::bigint
+)
+SELECT found.* FROM page CROSS JOIN LATERAL (
+    SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+        substring(sm.key FOR 16), s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        t.last_message_at, s.seal, t.tip_seal, s.metadata, sm.body,
+        s.id, c.seq, c.id,
+        (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+        c.timeline, c.length, c.chain,
+        (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata),
+        c.label, c.created_at, c.updated_at, c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+    FROM clew_session AS s
+    LEFT JOIN clew_tip AS t ON t.session = s.key
+    LEFT JOIN LATERAL (
+        SELECT k.key, k.body FROM clew_content AS k WHERE k.family = s.family AND k.key = s.metadata OFFSET 0
+    ) AS sm ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM clew_checkpoint AS k WHERE k.family = s.family AND k.session = s.key AND k.seq = t.active OFFSET 0
+    ) AS c ON true
+    WHERE s.key = page.session
+    OFFSET 0
+) AS found
+ORDER BY page.updated_at DESC, page.id DESC;
+
 -- name: count_sessions_kept
 -- How many sessions there are, from the counters.
 SELECT coalesce(sum(sessions), 0)::bigint FROM clew_session_count
@@ -269,6 +324,30 @@ WHERE t.owner = :owner::text AND s.owner = :owner::text
         )
         FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
     ), s.metadata IS NOT NULL OR :metadata::object = '{}'));
+
+-- name: count_sessions_of_name
+-- The same of the sessions that a program knows by a name.
+SELECT count(*) FROM (
+    SELECT s.key FROM clew_session AS s
+    WHERE hashtextextended(s.source, 0) = hashtextextended(:source::text, 0)
+        AND hashtextextended(s.source_id, 0) = hashtextextended(:source_id::text, 0)
+        AND hashtextextended(s.source_id, 1) = hashtextextended(:source_id::text, 1)
+        AND s.source = :source::text AND s.source_id = :source_id::text
+        AND (:owner::text IS NULL OR s.owner = :owner::text)
+        AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
+        AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+        AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
+        AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
+        AND (:metadata::object IS NULL OR coalesce((
+            SELECT coalesce(m.object @> :metadata::object, false) AND NOT EXISTS (
+                SELECT FROM jsonb_each(:metadata::object) AS w WHERE m.object -> w.key IS DISTINCT FROM w.value
+            )
+            FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata
+        ), s.metadata IS NOT NULL OR :metadata::object = '{}'))
+    OFFSET 0
+) AS s
+LEFT JOIN LATERAL (SELECT k.status FROM clew_tip AS k WHERE k.session = s.key OFFSET 0) AS t ON true
+WHERE t.status IS NULL OR t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean;
 
 -- name: session_row
 -- A session on its own.

@@ -264,6 +264,7 @@ class ListSessions(Request, kw_only=True):
     visibility: str | None = None
     cwd: str | None = None
     source: str | None = None
+    source_id: str | None = None
     parent_session_id: UUID | None = None
     owner: str | None = None
     metadata: Json | None = None
@@ -273,7 +274,7 @@ class ListSessions(Request, kw_only=True):
     def of(cls, query: SessionQuery) -> "ListSessions":
         return cls(
             limit=query.limit, offset=query.offset, cursor=query.cursor, search=query.search, status=query.status,
-            visibility=query.visibility, cwd=query.cwd, source=query.source,
+            visibility=query.visibility, cwd=query.cwd, source=query.source, source_id=query.source_id,
             parent_session_id=query.parent_session_id, owner=query.owner, metadata=_text(query.metadata),
             count=query.count,
         )  # fmt: skip
@@ -289,6 +290,7 @@ class ListSessions(Request, kw_only=True):
             visibility=checks.optional_visibility(self.visibility),
             cwd=checks.optional_cwd(self.cwd),
             source=checks.optional_source(self.source),
+            source_id=checks.optional_source_id(self.source_id, self.source),
             parent_session_id=self.parent_session_id,
             owner=checks.optional_owner(self.owner),
             metadata=checks.optional_filter(None if self.metadata is None else self.metadata.value),
@@ -417,6 +419,7 @@ class ListCheckpoints(Request, kw_only=True):
     session_ids: list[UUID]
     limit: int = limits.DEFAULT_PAGE
     order: str = "created"
+    active: bool = False
     before_label: str | None = None
     offset: int = 0
     cursor: str | None = None
@@ -427,7 +430,7 @@ class ListCheckpoints(Request, kw_only=True):
     @classmethod
     def of(cls, query: CheckpointQuery) -> "ListCheckpoints":
         return cls(
-            session_ids=list(query.session_ids), limit=query.limit, order=query.order,
+            session_ids=list(query.session_ids), limit=query.limit, order=query.order, active=query.active,
             before_label=query.before_label, offset=query.offset, cursor=query.cursor,
             metadata=_text(query.metadata), with_metadata=query.with_metadata,
             with_attachments=query.with_attachments,
@@ -439,6 +442,7 @@ class ListCheckpoints(Request, kw_only=True):
             session_ids=checks.ids(self.session_ids, "session_ids"),
             limit=self.limit,
             order=checks.order(self.order),
+            active=self.active,
             before_label=checks.optional_label(self.before_label, "before_label"),
             offset=self.offset,
             cursor=self.cursor,

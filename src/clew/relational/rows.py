@@ -35,7 +35,7 @@ from clew.times import from_micros, to_micros
 # Where a page is damaged, a column may come out as a value of another type.
 _UNREADABLE = (AttributeError, OverflowError, TypeError, ValueError)
 
-_FIRST_MICROS = to_micros(datetime.min.replace(tzinfo=UTC))
+FIRST_MICROS = to_micros(datetime.min.replace(tzinfo=UTC))
 _LAST_MICROS = to_micros(datetime.max.replace(tzinfo=UTC))
 
 
@@ -246,6 +246,11 @@ def with_attachments(item: CheckpointSummary, found: dict[str, Attachment], dama
     return msgspec.structs.replace(item, attachments=found, damage=item.damage or damage)
 
 
+def with_damage(item: CheckpointSummary, damage: str) -> CheckpointSummary:
+    """The item with what is wrong with it, unless that is said already."""
+    return msgspec.structs.replace(item, damage=item.damage or damage)
+
+
 def session_damaged(id: UUID, why: str) -> CorruptStateError:
     return CorruptStateError(f"the row of session {id} cannot be trusted: {why}")
 
@@ -268,7 +273,7 @@ def shown_id(stored: Any) -> UUID:
 
 
 def in_range(micros: Any) -> int:
-    return min(max(micros, _FIRST_MICROS), _LAST_MICROS) if isinstance(micros, int) else _FIRST_MICROS
+    return min(max(micros, FIRST_MICROS), _LAST_MICROS) if isinstance(micros, int) else FIRST_MICROS
 
 
 def _counted(number: Any) -> int:

@@ -48,6 +48,13 @@ from clew.relational.transaction import MAX_ROWS, Transaction
 from clew.text import fold, folded_or_none
 from clew.times import to_micros
 
+_COUNT_FOR = {
+    "list_sessions": "count_sessions_filtered",
+    "list_sessions_of_owner": "count_sessions_of_owner",
+    "list_sessions_of_name": "count_sessions_of_name",
+}
+"""By the statement for a page, the one for the total of a list that filters."""
+
 
 def create_session(db: Transaction, new: NewSession, *, ensure: bool, deferred: Deferred) -> Session:
     """See `Backend.create_session`."""
@@ -190,10 +197,11 @@ def list_sessions(db: Transaction, query: SessionQuery) -> Page[SessionSummary]:
         **filters,
         "cursor_at": cursor_at,
         "cursor_id": cursor_id,
+        "earliest": rows.FIRST_MICROS,
         "limit": min(query.limit + 1, MAX_ROWS),
         "offset": query.offset,
     }
-    found = db.fetch_all("list_sessions" if query.owner is None else "list_sessions_of_owner", parameters)
+    found = db.fetch_all(_list_for(query), parameters)
     items = [rows.session_summary(row) for row in found[: query.limit]]
     more = bool(items) and len(found) > len(items)
     return Page(
@@ -201,6 +209,13 @@ def list_sessions(db: Transaction, query: SessionQuery) -> Page[SessionSummary]:
         total=_total(db, query, filters),
         next_cursor=_cursor_after(items[-1]) if more else None,
     )
+
+
+def _list_for(query: SessionQuery) -> str:
+    """The statement that looks at the fewest sessions."""
+    if query.source_id is not None:
+        return "list_sessions_of_name"
+    return "list_sessions" if query.owner is None else "list_sessions_of_owner"
 
 
 def update_session(db: Transaction, session_id: UUID, changes: SessionChanges, deferred: Deferred) -> Session:
@@ -394,6 +409,7 @@ def _filters(query: SessionQuery) -> dict[str, Any]:
         "visibility": query.visibility,
         "cwd": query.cwd,
         "source": query.source,
+        "source_id": query.source_id,
         "parent_session_id": rows.id_bytes(query.parent_session_id),
         "search": fold(query.search) if query.search else None,
         "metadata": None if query.metadata is None else query.metadata.decode(),
@@ -405,7 +421,7 @@ def _total(db: Transaction, query: SessionQuery, filters: dict[str, Any]) -> int
     if all(filters[name] is None for name in filters if name not in ("active", "deleted")):
         counted = "count_sessions_kept"
     elif query.count:
-        counted = "count_sessions_filtered" if query.owner is None else "count_sessions_of_owner"
+        counted = _COUNT_FOR[_list_for(query)]
     else:
         return None
     ((total,),) = db.fetch_all(counted, filters)

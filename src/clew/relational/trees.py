@@ -18,11 +18,12 @@ from clew.backend import (
 from clew.cursors import decode_cursor, encode_cursor
 from clew.model import CheckpointSummary, Page, Session
 from clew.relational import rows
+from clew.relational.active_lists import DAMAGE, active_page, active_places, check_all_there
 from clew.relational.attachments import load_readable, take_waiting, touch
 from clew.relational.checkpoints import Deferred, check_label, read_row
 from clew.relational.heads import Head, check_revision, label_holder, move_tip, read_head
 from clew.relational.purge import collect_family
-from clew.relational.rows import CheckpointRow, SessionRow
+from clew.relational.rows import CheckpointRow, SessionRow, shown_id
 from clew.relational.sessions import load_session, read_stored
 from clew.relational.transaction import MAX_ROWS, Row, Transaction
 
@@ -46,21 +47,28 @@ def load_summary(db: Transaction, checkpoint_id: UUID) -> CheckpointSummary:
 def list_checkpoints(db: Transaction, query: CheckpointQuery) -> Page[CheckpointSummary]:
     """See `Backend.list_checkpoints`."""
     sessions = _sessions(db, query.session_ids)
-    found = _page(db, sessions, query) if sessions else []
+    found = (_page_of_active if query.active else _page)(db, sessions, query) if sessions else []
     shown = found[: query.limit]
-    unfiltered = query.metadata is None and query.before_label is None and not query.order.endswith("label")
-    whole = all(session.is_sealed() for session in sessions)
+    damaged = {shown_id(session.id) for session in sessions if not session.is_sealed()}
+    items = _items(
+        db,
+        [(session, seq) for session, seq, _ in shown],
+        with_metadata=query.with_metadata,
+        check_metadata=query.metadata is not None,
+        with_attachments=query.with_attachments,
+    )
+    if query.active:
+        items = [rows.with_damage(item, DAMAGE) if item.session_id in damaged else item for item in items]
     return Page(
-        items=_items(
-            db,
-            [(session, seq) for session, seq, _ in shown],
-            with_metadata=query.with_metadata,
-            check_metadata=query.metadata is not None,
-            with_attachments=query.with_attachments,
-        ),
-        total=sum(session.checkpoint_count for session in sessions) if unfiltered and whole else None,
+        items=items,
+        total=None if damaged or _is_filtered(query) else sum(session.checkpoint_count for session in sessions),
         next_cursor=_cursor_after(query, shown[-1]) if shown and len(found) > len(shown) else None,
     )
+
+
+def _is_filtered(query: CheckpointQuery) -> bool:
+    by_label = query.before_label is not None or query.order.endswith("label")
+    return query.active or by_label or query.metadata is not None
 
 
 def find_checkpoints(db: Transaction, search: CheckpointSearch) -> Page[CheckpointSummary]:
@@ -145,6 +153,15 @@ def _page(db: Transaction, sessions: list[SessionRow], query: CheckpointQuery) -
     return db.fetch_all(of_one if is_one else of_several, parameters)
 
 
+def _page_of_active(db: Transaction, sessions: list[SessionRow], query: CheckpointQuery) -> list[Row]:
+    """The same of the active checkpoints alone."""
+    read = _read_page(db, active_places(sessions), with_metadata=query.metadata is not None)
+    check_all_there(sessions, read)
+    key, session, seq = _position(query, is_one=False)
+    after = None if key is None else (key.encode() if isinstance(key, str) else key, session, seq)
+    return active_page(sessions, read, query, after)
+
+
 def _bounds(query: CheckpointQuery, after_key: Any, after_seq: Any) -> dict[str, Any]:
     """What a page of one session lies between, so that its query walks no more of the index than the page."""
     by_label, descending = query.order.endswith("label"), query.order.startswith("-")
@@ -175,6 +192,8 @@ def _cursor_after(query: CheckpointQuery, last: Row) -> str:
 
 
 def _cursor_kind(query: CheckpointQuery, is_one: bool) -> str:
+    if query.active:
+        return f"active checkpoints {query.order}"
     return f"checkpoints {query.order} of {query.session_ids[0] if is_one else 'several'}"
 
 

@@ -25,7 +25,7 @@ from clew.protocol.codec import Bodies, Json
 from clew.remote.backend import SESSIONS, RemoteBackend
 
 _DEFAULTS: dict[str, Any] = {
-    "attachments": (), "activate": True, "order": "created", "count": False, "with_metadata": False,
+    "attachments": (), "activate": True, "order": "created", "count": False, "active": False, "with_metadata": False,
     "parent_may_be_missing": False, "title": KEEP, "visibility": KEEP, "cwd": KEEP, "metadata": KEEP, "owner": KEEP,
 }  # fmt: skip
 """What an argument is where it asks for nothing; None where it is not here."""

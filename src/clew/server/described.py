@@ -46,6 +46,7 @@ _PLACE_OR_NONE: Schema = {"oneOf": [*_PLACE["oneOf"], {"type": "null"}]}
 
 FIELDS: dict[str, tuple[str, Schema]] = {
     "activate": ("Whether the session resumes from the new checkpoint.", {}),
+    "active": ("Only the active checkpoint of each session.", {}),
     "after": ("The number of a change; those that come later are listed.", _COUNT),
     "attachments": ("Bytes to keep beside the checkpoint, by name.", {"propertyNames": {"type": "string", **_NAME}}),
     "before_label": ("Only checkpoints whose label comes before this one.", _LABEL),
@@ -124,6 +125,10 @@ FIELDS: dict[str, tuple[str, Schema]] = {
 """By the name of a parameter, or of a field of a request: what it is, and what it may be beyond its type."""
 
 OF_ONE: dict[str, Schema] = {
+    "Append.after": {
+        "type": ["integer", "null"],
+        "description": "How many of the parent's messages to go on from; negative, how many to leave out; null, all.",
+    },
     "Append.parent_id": _PLACE_OR_NONE,
     "Attach.checkpoint_id": _PLACE,
     "CreateCheckpoint.parent_id": _PLACE_OR_NONE,
@@ -141,7 +146,7 @@ OF_ONE: dict[str, Schema] = {
     "ListSessions.metadata": _OBJECT_OR_NONE,
     "UpdateSession.metadata": _OBJECT_OR_NONE,
 }  # fmt: skip
-"""By request and field: what the field is there."""
+"""By request and field: what the field is there, with a description where its name means something else elsewhere."""
 
 _BOTH_OR_NEITHER: Schema = {
     "anyOf": [
@@ -157,6 +162,12 @@ TOGETHER: dict[str, Schema] = {
     "CopySession": _BOTH_OR_NEITHER,
     "CreateSession": _BOTH_OR_NEITHER,
     "EnsureSession": {"required": ["source", "source_id"]},
+    "ListSessions": {
+        "anyOf": [
+            {"properties": {"source_id": {"type": "null"}}},
+            {"properties": {"source": {"type": "string"}}, "required": ["source"]},
+        ]
+    },
 }
 """By request: what its fields are together."""
 

@@ -191,7 +191,7 @@ def _refine(schema: Schema, request: str) -> None:
             default = {key: field[key] for key in ("default",) if key in field}
             field.clear()
             field.update(other | default)
-        field["description"] = words
+        field["description"] = words if other is None else other.get("description", words)
 
 
 def _apply(field: Schema, more: Schema) -> None:

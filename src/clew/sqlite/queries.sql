@@ -131,6 +131,35 @@ LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
 LEFT JOIN content AS m ON m.key = c.metadata
 ORDER BY page.updated_at DESC, page.id DESC;
 
+-- name: list_sessions_of_name
+-- The same of the sessions that a program knows by a name, one of each owner, along session_source.
+WITH page AS MATERIALIZED (
+    SELECT s.key, s.updated_at, s.id FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
+    WHERE s.source = :source AND s.source_id = :source_id AND (:owner IS NULL OR s.owner = :owner)
+        AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
+        AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
+        AND (:visibility IS NULL OR s.visibility = :visibility)
+        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
+        AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
+        AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
+    ORDER BY 2 DESC, 3 DESC
+    LIMIT :limit OFFSET :offset
+)
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB),
+    s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
+FROM page
+JOIN session AS s ON s.key = page.key
+LEFT JOIN content AS sm ON sm.key = s.metadata
+LEFT JOIN checkpoint AS c ON c.session = s.key AND c.seq = s.active
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+ORDER BY page.updated_at DESC, page.id DESC;
+
 -- name: count_sessions_kept
 -- How many sessions there are, from the counters.
 SELECT coalesce(sum(value), 0) FROM counter WHERE name = 'ACTIVE' AND :active OR name = 'DELETED' AND :deleted;
@@ -153,6 +182,17 @@ WHERE s.owner = :owner AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELET
     AND (:visibility IS NULL OR s.visibility = :visibility)
     AND (:cwd IS NULL OR s.cwd = :cwd)
     AND (:source IS NULL OR s.source = :source)
+    AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
+    AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
+    AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)));
+
+-- name: count_sessions_of_name
+-- The same of the sessions that a program knows by a name.
+SELECT count(*) FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
+WHERE s.source = :source AND s.source_id = :source_id AND (:owner IS NULL OR s.owner = :owner)
+    AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
+    AND (:visibility IS NULL OR s.visibility = :visibility)
+    AND (:cwd IS NULL OR s.cwd = :cwd)
     AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
     AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)));

@@ -118,6 +118,7 @@ class SessionMethods(StoreBase):
         visibility: Visibility | str | None = None,
         cwd: str | os.PathLike[str] | None = None,
         source: str | None = None,
+        source_id: str | None = None,
         parent_session_id: Id | None = None,
         metadata: Mapping[str, Any] | None = None,
         owner: str | None = None,
@@ -126,9 +127,10 @@ class SessionMethods(StoreBase):
         """Sessions, newest `updated_at` first, ties by descending id. A filter that is None lets everything through.
 
         `search` is a part of the title, in any case; `metadata` are top-level keys of the session's metadata that must
-        be equal. The page's `total` is there where the only filter is the status, or with `count`. Its `next_cursor`
-        leads to the next page: a session that does not change meanwhile is seen exactly once, one that changes moves to
-        the front of the list and is not seen again.
+        be equal. `source_id`, only with a `source`, is the name that this program knows a session by: one of each owner
+        may have it, and no other session is looked at. The page's `total` is there where the only filter is the status,
+        or with `count`. Its `next_cursor` leads to the next page: a session that does not change meanwhile is seen
+        exactly once, one that changes moves to the front of the list and is not seen again.
         """
         checks.page(limit, offset, cursor)
         return self._backend.list_sessions(
@@ -141,6 +143,7 @@ class SessionMethods(StoreBase):
                 visibility=checks.optional_visibility(visibility),
                 cwd=checks.optional_cwd(cwd),
                 source=checks.optional_source(source),
+                source_id=checks.optional_source_id(source_id, source),
                 parent_session_id=to_optional_id(parent_session_id, "parent_session_id"),
                 metadata=checks.optional_filter(metadata),
                 owner=checks.optional_owner(owner),

@@ -19,6 +19,7 @@ class TreeMethods(CheckpointMethods):
         session_ids: Id | Iterable[Id],
         *,
         order: Order = "created",
+        active: bool = False,
         before_label: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         with_metadata: bool = False,
@@ -30,16 +31,19 @@ class TreeMethods(CheckpointMethods):
         """The checkpoints of one session, or of several.
 
         `order` is "created" (in which they were written; of several sessions, by their time), "label" (by code point;
-        only those that have one), or either with a minus, the other way round. `before_label` leaves out labels from
-        that one on, `metadata` are top-level keys of the state's metadata that must be equal. With `with_metadata` and
-        `with_attachments` (how their names begin; "" for all) each item has its metadata and attachments, read in one
-        query for the whole page. The page's `total` is there where nothing filters.
+        only those that have one), or either with a minus, the other way round. With `active` only the active one of
+        each session is listed, which costs the same however many it has; where a session's own row is damaged, the item
+        has `damage`, and CorruptStateError where nobody can tell which one is active. `before_label` leaves out labels
+        from that one on, `metadata` are top-level keys of the state's metadata that must be equal. With `with_metadata`
+        and `with_attachments` (how their names begin; "" for all) each item has its metadata and attachments, read in
+        one query for the whole page. The page's `total` is there where nothing filters.
         """
         checks.page(limit, offset, cursor)
         query = CheckpointQuery(
             session_ids=checks.ids(session_ids, "session_ids"),
             limit=limit,
             order=checks.order(order),
+            active=bool(active),
             before_label=checks.optional_label(before_label, "before_label"),
             offset=offset,
             cursor=cursor,

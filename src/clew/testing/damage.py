@@ -4,6 +4,7 @@ A contract of its own, because it needs to reach below the store: a backend's te
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,49 @@ class DamageContract(ErasureContract):
         assert said(store, again.id) == "ab"
         assert said(store, full.id) == "abcd"
 
+    @pytest.mark.parametrize("after", [2, 3])
+    @pytest.mark.parametrize("loses", [False, True], ids=["changed", "lost"])
+    def test_nothing_damaged_is_content_of_what_goes_on_from_a_beginning(
+        self, store: Store, tamper: Tamper, step: Checkpoint, after: int, loses: bool
+    ) -> None:
+        """It is found when it is written, which then changes nothing, or when it is read."""
+        if loses:
+            tamper.lose_message(step.id, 1)
+        else:
+            tamper.replace_message(step.id, 1, b"{}")
+        before = ids(store.list_checkpoints(step.session_id))
+        with suppress(CorruptStateError):
+            store.append(step.session_id, users("x"), after=after)
+        listed = ids(store.list_checkpoints(step.session_id))
+        assert listed[: len(before)] == before
+        tip = listed[-1]
+        with pytest.raises(CorruptStateError) as caught:
+            store.get_checkpoint(tip)
+        assert caught.value.checkpoint_id == tip
+
+    def test_what_goes_on_from_before_the_damage_is_whole(
+        self, store: Store, tamper: Tamper, whole: Checkpoint, step: Checkpoint
+    ) -> None:
+        tip = store.append(step.session_id, users("ef"))
+        tamper.replace_message(tip.id, 2, b"{}")
+        tamper.lose_message(tip.id, 5)
+        assert said(store, store.append(step.session_id, users("x"), parent_id=tip.id, after=1).id) == "ax"
+        assert said(store, store.append(step.session_id, users("y"), parent_id=tip.id, after=2).id) == "aby"
+        assert said(store, store.append(step.session_id, users("z"), parent_id=tip.id, after=0).id) == "z"
+
+    @pytest.mark.parametrize("field", CHECKPOINT_FIELDS)
+    @pytest.mark.parametrize("after", [1, 2, 3])
+    def test_a_damaged_checkpoint_on_the_way_does_not_change_a_beginning(
+        self, store: Store, tamper: Tamper, whole: Checkpoint, field: str, after: int
+    ) -> None:
+        """The chains around it do not agree then, and the messages themselves are asked."""
+        middle = store.append(whole.session_id, users("bc"), label="point")
+        tip = store.append(whole.session_id, users("de"))
+        tamper.change_checkpoint(middle.id, field.removeprefix("no "), CHECKPOINT_FIELDS[field](middle))
+        assert said(store, store.append(whole.session_id, users("x"), parent_id=tip.id, after=after).id) == (
+            "abcde"[:after] + "x"
+        )
+
     def test_reading_damage_changes_nothing_and_a_purge_ends_it(
         self, store: Store, tamper: Tamper, step: Checkpoint
     ) -> None:
@@ -236,6 +280,12 @@ class DamageContract(ErasureContract):
         assert store.get_session(other.id) == other
         assert said(store, active(damaged).id) == "abc"
         assert [item.damage for item in store.list_checkpoints(damaged.id)] == [None, None]
+        of_active = {
+            item.session_id: item.damage for item in store.list_checkpoints([damaged.id, other.id], active=True)
+        }
+        assert {id: damage is None for id, damage in of_active.items()} == {damaged.id: False, other.id: True}
+        (item,) = store.list_checkpoints([damaged.id, other.id], active=True, metadata={"no": "such"})
+        assert (item.session_id, item.damage is None) == (damaged.id, False)
         found = list(store.verify())
         assert {finding.session_id for finding in found} == {damaged.id}
         assert {finding.checkpoint_id for finding in found} == {None}
@@ -257,6 +307,9 @@ class DamageContract(ErasureContract):
                 read()
             assert caught.value.checkpoint_id == step.id
         assert store.get_session_summary(damaged.id).damage is not None
+        of_active = store.list_checkpoints([damaged.id, other.id], active=True)
+        assert [item.id for item in of_active if item.damage is not None] == [step.id]
+        assert len(of_active) == 2
         page = store.list_checkpoints([damaged.id, other.id])
         assert {item.id for item in page if item.damage is not None} == {step.id}
         assert len(page) == 4
@@ -294,6 +347,8 @@ class DamageContract(ErasureContract):
         tamper.lose_checkpoint(tip.id)
         with pytest.raises(CorruptStateError, match=str(damaged.id)):
             store.get_session(damaged.id)
+        with pytest.raises(CorruptStateError, match=str(damaged.id)):
+            store.list_checkpoints([other.id, damaged.id], active=True, metadata={"no": "such"})
         found = {finding.session_id for finding in store.verify()}
         assert damaged.id in found <= {damaged.id, None}
         assert store.get_session(other.id) == other
@@ -308,6 +363,8 @@ class DamageContract(ErasureContract):
         assert [item.damage is None for item in page] == [True, True, False]
         assert [item.metadata for item in page][:2] == [{"k": 1}, {"k": 1}]
         assert {item.id for item in store.find_checkpoints(metadata=None) if item.damage is not None} == {tip.id}
+        (item,) = store.list_checkpoints(step.session_id, active=True, with_metadata=True)
+        assert (item.id, item.damage is None, item.metadata) == (tip.id, False, None)
 
     # -- API keys
 

@@ -306,6 +306,8 @@ class StoreMachine(TreeSteps, KeySteps):
             "owner": dice.one("Ada", "bob"),
         }  # fmt: skip
         filters = {name: possible[name] for name in possible if dice.percent(25)}
+        if "source" in filters and dice.percent(50):
+            filters["source_id"] = dice.one("1", "1", "2")
         count, limit, offset = dice.percent(50), dice.randint(1, 4), dice.randrange(4)
         found = self.model.listed(lambda session: matches(session, filters))
         page = self.store.list_sessions(limit=limit, offset=offset, count=count, **filters)

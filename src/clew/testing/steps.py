@@ -203,9 +203,14 @@ class TreeSteps(SideBySide):
         ids = list(dict.fromkeys(self.a_session(dice) for _ in range(dice.one(1, 1, 2, 3))))
         before = dice.one(None, None, "y", "zz")
         wanted = dice.one(None, None, *WANTED)
-        filters: Row = {name: value for name, value in (("before_label", before), ("metadata", wanted)) if value}
+        alone = dice.percent(35)
+        filters: Row = {
+            name: value for name, value in (("before_label", before), ("metadata", wanted), ("active", alone)) if value
+        }
 
         def matches(row: Row) -> bool:
+            if alone and self.model.sessions[row["session_id"]]["active"] != row["id"]:
+                return False
             has_label = before is None or (row["label"] is not None and row["label"] < before)
             return has_label and (wanted is None or has(row["metadata"], wanted))
 

@@ -38,6 +38,7 @@ class SessionRoutes(Controller):
         visibility: FromQuery[str | None] = None,
         cwd: FromQuery[str | None] = None,
         source: FromQuery[str | None] = None,
+        source_id: FromQuery[str | None] = None,
         parent_session_id: FromQuery[UUID | None] = None,
         owner: FromQuery[str | None] = None,
         metadata: MetadataFilter = None,
@@ -46,7 +47,7 @@ class SessionRoutes(Controller):
         """Sessions, newest change first."""
         query = requests.ListSessions(
             limit=limit, offset=offset, cursor=cursor, search=search, status=status, visibility=visibility, cwd=cwd,
-            source=source, parent_session_id=parent_session_id, owner=owner, count=count,
+            source=source, source_id=source_id, parent_session_id=parent_session_id, owner=owner, count=count,
             metadata=None if metadata is None else Json(text=metadata.encode()),
         )  # fmt: skip
         return Answer(forms.sessions(served.backend.list_sessions(query.seam())))

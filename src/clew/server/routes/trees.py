@@ -27,10 +27,11 @@ class TreeRoutes(Controller):
         offset: FromQuery[int] = 0,
         cursor: FromQuery[str | None] = None,
         order: FromQuery[str] = "created",
+        active: FromQuery[bool] = False,
     ) -> Answer[answers.CheckpointList]:
         """The checkpoints of the session, oldest first."""
         query = requests.ListCheckpoints(
-            session_ids=[session_id], limit=limit, offset=offset, cursor=cursor, order=order
+            session_ids=[session_id], limit=limit, offset=offset, cursor=cursor, order=order, active=active
         )
         return Answer(forms.checkpoint_page(served.backend.list_checkpoints(query.seam())))
 

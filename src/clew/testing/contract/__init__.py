@@ -1,5 +1,6 @@
 """The contract of a store, in parts; `StoreContract` is all of it."""
 
+from clew.testing.contract.active_lists import ActiveListContract
 from clew.testing.contract.arguments import ArgumentContract
 from clew.testing.contract.arriving import ArrivalContract
 from clew.testing.contract.attachments import AttachmentContract
@@ -17,6 +18,7 @@ from clew.testing.contract.labels import LabelContract
 from clew.testing.contract.lists import ListContract
 from clew.testing.contract.maintenance import MaintenanceContract
 from clew.testing.contract.messages import MessageContract
+from clew.testing.contract.names import NameContract
 from clew.testing.contract.owners import OwnerContract
 from clew.testing.contract.repeats import RepeatContract
 from clew.testing.contract.sessions import SessionContract
@@ -28,6 +30,7 @@ from clew.testing.contract.waiting import WaitingContract
 from clew.testing.contract.watching import WatchContract
 
 __all__ = [
+    "ActiveListContract",
     "ArgumentContract",
     "ArrivalContract",
     "AttachmentContract",
@@ -45,6 +48,7 @@ __all__ = [
     "ListContract",
     "MaintenanceContract",
     "MessageContract",
+    "NameContract",
     "OwnerContract",
     "RepeatContract",
     "SessionContract",
@@ -62,11 +66,13 @@ class StoreContract(
     SessionContract,
     ChangeContract,
     ListContract,
+    NameContract,
     OwnerContract,
     CheckpointContract,
     BeginningContract,
     LabelContract,
     TreeContract,
+    ActiveListContract,
     DeleteContract,
     AttachmentContract,
     WaitingContract,

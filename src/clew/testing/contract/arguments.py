@@ -42,6 +42,9 @@ TEXTS: dict[str, tuple[str, str, TextCall]] = {
     "source to find": ("source", "MAX_SOURCE_CHARS", lambda store, _, text: _found(store, text, "1")),
     "source_id to find": ("source_id", "MAX_SOURCE_CHARS", lambda store, _, text: _found(store, "tool", text)),
     "source as a filter": ("source", "MAX_SOURCE_CHARS", lambda store, _, text: store.list_sessions(source=text)),
+    "source_id as a filter": (
+        "source_id", "MAX_SOURCE_CHARS", lambda store, _, text: store.list_sessions(source="tool", source_id=text),
+    ),
     "owner of a new session": (
         "owner", "MAX_OWNER_CHARS", lambda store, _, text: store.create_session("", owner=text),
     ),

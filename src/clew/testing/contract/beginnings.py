@@ -1,5 +1,6 @@
 """Appending after a beginning of the parent's messages: `after`."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -100,6 +101,15 @@ class BeginningContract(Contract):
         chains = {item.id: item.chain for item in store.list_checkpoints(session.id)}
         assert chains[again.id] == chains[whole.id]
 
+    def test_a_beginning_is_of_the_parent_and_of_none_that_it_rewrote(self, store: Store) -> None:
+        session = store.create_session("", messages=users("ab"))
+        store.append(session.id, users("cd"))
+        store.create_checkpoint(session.id, users("wxyz"), parent_id=ACTIVE)
+        tip = store.append(session.id, users("!"))
+        for after in range(6):
+            step = store.append(session.id, users("."), parent_id=tip.id, after=after)
+            assert said(store, step.id) == "wxyz!"[:after] + "."
+
     def test_a_fork_goes_on_from_a_beginning_of_what_it_began_with(self, store: Store) -> None:
         session = store.create_session("", messages=users("ab"))
         store.append(session.id, users("cd"))
@@ -182,8 +192,8 @@ class BeginningContract(Contract):
     def test_the_messages_are_those_of_what_is_active_when_it_is_written(self, store: Store) -> None:
         """Each of many that replace the last message replaces that of the one before it."""
         session = store.create_session("", messages=users("abc"))
-        calls = [lambda text=text: store.append(session.id, users(text), after=-1) for text in "stuvwxyz"]  # type: ignore[misc]
-        calls += [lambda: store.append(session.id, users("!"))] * 8
+        calls = [partial(store.append, session.id, users(text), after=-1) for text in "stuvwxyz"]
+        calls += [partial(store.append, session.id, users("!"))] * 8
         assert conflicts(together(calls)) == 0
         line = [store.get_checkpoint(id) for id in ids(store.list_checkpoints(session.id))]
         assert [step.parent_id for step in line[1:]] == [step.id for step in line[:-1]]
@@ -196,6 +206,6 @@ class BeginningContract(Contract):
     def test_of_many_that_cut_the_same_checkpoint_one_wins(self, store: Store) -> None:
         session = store.create_session("", messages=users("abc"))
         expected = active(session).id
-        calls = [lambda n=n: store.append(session.id, users("x"), after=n, if_active=expected) for n in (0, 1, 2, -1)]  # type: ignore[misc]
+        calls = [partial(store.append, session.id, users("x"), after=n, if_active=expected) for n in (0, 1, 2, -1)]
         assert conflicts(together(calls)) == 3
         assert store.get_session(session.id).revision == 2
