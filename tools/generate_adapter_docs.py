@@ -1,4 +1,4 @@
-"""Write the table of ``docs/adapters/README.md`` from the extras and groups of pyproject.toml. ``--check`` only compares."""
+"""Write the table of ``docs/adapters/README.md`` from what pyproject.toml says of them. ``--check`` only compares."""
 
 import argparse
 import sys

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import clew
-
-if TYPE_CHECKING:
-    from tests.support.postgres_stores import Database
 
 FRAMEWORKS = {
     "agent_framework": "agent_framework",
@@ -22,8 +18,7 @@ FRAMEWORKS = {
     "pydantic_ai": "pydantic_ai",
     "strands": "strands",
 }
-"""What each folder of tests imports: each runs where its framework is, in an environment of its own (`make adapters`)."""
-
+"""What each folder of tests imports. Each runs where its framework is, in its own environment: `make adapters`."""
 
 
 def is_here(module: str) -> bool:
@@ -38,16 +33,20 @@ collect_ignore = [folder for folder, module in FRAMEWORKS.items() if not is_here
 
 PLACES = ["file", "postgres", "http"]
 
+PATIENCE = 30.0
+"""How long a store may wait for its server or its turn, in seconds: on a machine that others keep busy the first answer
+of a server that has just started takes longer than the five seconds that programs have."""
+
 
 @pytest.fixture(params=PLACES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[clew.Store]:
     """An empty store: a file, a database in PostgreSQL, and a file behind a server on loopback."""
     if request.param == "file":
-        opened = clew.open(tmp_path / "clew.db", durability="normal")
+        opened = clew.open(tmp_path / "clew.db", durability="normal", busy_timeout=PATIENCE)
     elif request.param == "postgres":
-        opened = clew.open(request.getfixturevalue("postgres_url"), durability="normal")
+        opened = clew.open(request.getfixturevalue("postgres_url"), durability="normal", busy_timeout=PATIENCE)
     else:
-        opened = clew.open(request.getfixturevalue("served_url"))
+        opened = clew.open(request.getfixturevalue("served_url"), busy_timeout=PATIENCE)
     with opened:
         yield opened
 
@@ -59,12 +58,15 @@ def served_url(tmp_path: Path) -> Iterator[str]:
 
     from clew.server import create_app
 
-    with clew.open(tmp_path / "served.db", durability="normal") as behind, served(create_app(behind)) as url:
+    with (
+        clew.open(tmp_path / "served.db", durability="normal", busy_timeout=PATIENCE) as behind,
+        served(create_app(behind)) as url,
+    ):
         yield url
 
 
 @pytest.fixture
 def file_store(tmp_path: Path) -> Iterator[clew.Store]:
     """A store in a file, for what does not depend on where it is."""
-    with clew.open(tmp_path / "clew.db", durability="normal") as opened:
+    with clew.open(tmp_path / "clew.db", durability="normal", busy_timeout=PATIENCE) as opened:
         yield opened

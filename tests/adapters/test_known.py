@@ -127,7 +127,7 @@ def test_what_was_used_longest_ago_is_forgotten_first() -> None:
 
 def test_a_list_that_another_one_goes_on_from_is_the_first_to_go() -> None:
     old, other = conversation(10), conversation(10)
-    known = Known(max_bytes=2_500)
+    known = Known(max_bytes=2_000)
     known.remember("other", other, bodies(other))
     known.remember("old", old, bodies(old))
     known.remember("new", [*old, {"n": "x"}], bodies([{"n": "x"}]), after=("old", 10))
