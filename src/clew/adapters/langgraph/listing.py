@@ -1,0 +1,176 @@
+"""Lists of checkpoints, and the walk along the parents of one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from langgraph.checkpoint.base import CheckpointTuple, DeltaChannelHistory
+
+from clew import NotFoundError, Store
+from clew.adapters.by_name import ByName
+from clew.adapters.langgraph.names import SOURCE, Place, place_of_source
+from clew.adapters.langgraph.reading import Reader, Row, by_channel
+from clew.adapters.langgraph.writes import Write, loaded
+
+PAGE = 50
+
+
+def sessions_of(store: Store, names: ByName, place: Place) -> dict[UUID, Place]:
+    """The session of a namespace, by its id; none where there is none."""
+
+    def summary(id: UUID) -> dict[UUID, Place]:
+        store.get_session_summary(id)  # NotFoundError where it was purged meanwhile
+        return {id: place._replace(checkpoint=None)}
+
+    empty: dict[UUID, Place] = {}
+    return names.look(store, place.source_id, summary, empty)
+
+
+def sessions_of_thread(store: Store, thread: str | None) -> dict[UUID, Place]:
+    """The sessions of a thread with all its namespaces, or (None) of all threads."""
+    found: dict[UUID, Place] = {}
+    cursor: str | None = None
+    wanted = None if thread is None else {"thread_id": thread}
+    while True:
+        page = store.list_sessions(source=SOURCE, metadata=wanted, limit=1_000, cursor=cursor)
+        for session in page:
+            if session.source_id is None:
+                continue
+            place = place_of_source(session.source_id)
+            if thread in (None, place.thread):  # a copy that has just begun still says that it is of the other thread
+                found[session.id] = place
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+class Lister:
+    """Reads many checkpoints, a page at a time."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def tuples(
+        self,
+        store: Store,
+        sessions: Mapping[UUID, Place],
+        *,
+        before: str | None,
+        wanted: Mapping[str, Any],
+        limit: int | None,
+    ) -> Iterator[CheckpointTuple]:
+        """The newest first, by their ids. The messages of one that only went on from another are read for both."""
+        longer: dict[tuple[UUID, str], tuple[list[Any], list[str], int]] = {}
+        labels: dict[UUID, str] = {}
+        left = limit
+        for rows in self._pages(store, sessions, before, PAGE if limit is None or wanted else min(limit, PAGE)):
+            labels |= {row.id: row.label for row in rows}
+            for row in rows:
+                if left is not None and left <= 0:
+                    return
+                metadata = self._reader.metadata(row)
+                if not all(metadata.get(name) == value for name, value in wanted.items()):
+                    self._pass_on(longer, row)
+                    continue
+                items, channels = self._items(store, longer, row)
+                lists = by_channel(row, items, channels)
+                parent = self._parent(store, row, labels)
+                yield self._reader.tuple_of(sessions[row.session], row, lists, parent, metadata)
+                left = None if left is None else left - 1
+
+    def history(self, store: Store, start: Row, channels: Sequence[str]) -> dict[str, DeltaChannelHistory]:
+        """What was written to channels on the way to a checkpoint, and the value that each began with."""
+        writes: dict[str, list[Write]] = {channel: [] for channel in channels}
+        seeds: dict[str, Any] = {}
+        for row in self._ancestors(store, start):
+            remaining = [channel for channel in writes if channel not in seeds]
+            if not remaining:
+                break
+            for write in reversed(loaded(row.attachments)):
+                if write.channel in remaining:
+                    writes[write.channel].append(write)
+            for channel in remaining:
+                has, value = self._reader.value(store, row, channel)
+                if has:
+                    seeds[channel] = value
+        return {channel: self._entry(channel, found, seeds) for channel, found in writes.items()}
+
+    def _entry(self, channel: str, writes: list[Write], seeds: dict[str, Any]) -> DeltaChannelHistory:
+        values = self._reader.values
+        entry: DeltaChannelHistory = {
+            "writes": [(write.task, write.channel, values.loads(write.body)) for write in reversed(writes)]
+        }
+        if channel in seeds:
+            entry["seed"] = seeds[channel]
+        return entry
+
+    def _ancestors(self, store: Store, start: Row) -> Iterator[Row]:
+        """The parent of a checkpoint, its parent, and so on: they come by the page, as nearly all are older."""
+        pages = self._pages(store, {start.session: Place("", "", None)}, start.label, PAGE)
+        near: dict[UUID, Row] = {}
+        wanted = start.parent_id
+        while wanted is not None:
+            row = near.pop(wanted, None)
+            while row is None:
+                page = next(pages, None)
+                if page is None:
+                    break
+                near |= {found.id: found for found in page}
+                row = near.pop(wanted, None)
+            if row is None:
+                label = store.get_checkpoint_summary(wanted).label
+                if label is None:
+                    return
+                row = self._reader.find(store, start.session, label)[0]
+            yield row
+            wanted = row.parent_id
+
+    def _pages(
+        self, store: Store, sessions: Mapping[UUID, Place], before: str | None, size: int
+    ) -> Iterator[list[Row]]:
+        cursor: str | None = None
+        while sessions:
+            try:
+                page = store.list_checkpoints(
+                    list(sessions), order="-label", before_label=before, with_metadata=True, with_attachments="",
+                    limit=size, cursor=cursor,
+                )  # fmt: skip
+            except NotFoundError:  # purged meanwhile: what is left of the list is not there any more
+                sessions = {id: place for id, place in sessions.items() if _is_there(store, id)}
+                continue
+            yield [self._reader.row(summary) for summary in page]
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _items(
+        self, store: Store, longer: dict[tuple[UUID, str], tuple[list[Any], list[str], int]], row: Row
+    ) -> tuple[list[Any], list[str]]:
+        found = longer.pop((row.session, row.label), None)
+        if found is None or found[2] != row.length:
+            bodies = store.get_checkpoint(row.id).state.raw.bodies if row.length else []
+            items, channels = self._reader.messages.restored(bodies)
+        else:
+            items, channels, _ = found
+        if row.envelope.parent is not None:
+            longer[row.session, row.envelope.parent] = (items, channels, row.envelope.kept)
+        return items, channels
+
+    def _pass_on(self, longer: dict[tuple[UUID, str], tuple[list[Any], list[str], int]], row: Row) -> None:
+        """What goes on from a checkpoint that is left out serves its parent too."""
+        found = longer.pop((row.session, row.label), None)
+        if found is not None and found[2] == row.length and row.envelope.parent is not None:
+            longer[row.session, row.envelope.parent] = (found[0], found[1], row.envelope.kept)
+
+    def _parent(self, store: Store, row: Row, labels: dict[UUID, str]) -> str | None:
+        if row.parent_id in labels:
+            return labels[row.parent_id]
+        return self._reader.parent(store, row)
+
+
+def _is_there(store: Store, id: UUID) -> bool:
+    try:
+        store.get_session_summary(id)
+    except NotFoundError:
+        return False
+    return True

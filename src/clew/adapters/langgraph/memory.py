@@ -1,0 +1,68 @@
+"""What a saver, and the clones of it that graphs make, know between calls."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from clew.adapters.by_name import ByName
+from clew.adapters.known import Known
+from clew.adapters.langgraph.layouts import Layouts
+from clew.adapters.langgraph.names import SOURCE
+
+MAX_THREADS = 10_000
+MAX_SUSPECTS = 1_000
+
+
+class Memory:
+    """Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self.names = ByName(SOURCE)
+        self.known = Known()
+        self.layouts = Layouts()
+        self._suspects: OrderedDict[str, deque[Any]] = OrderedDict()
+        self._deleted: OrderedDict[str, str] = OrderedDict()
+        self._mutex = threading.Lock()
+
+    def suspect(self, source_id: str, values: Iterable[Any]) -> None:
+        """Remember the messages that a node has written: it may have changed one of them where it stands."""
+        found = [message for value in values for message in _messages(value)]
+        if not found:
+            return
+        with self._mutex:
+            self._suspects.setdefault(source_id, deque(maxlen=MAX_SUSPECTS)).extend(found)
+            if len(self._suspects) > MAX_THREADS:
+                self._suspects.popitem(last=False)
+
+    def suspects(self, source_id: str) -> list[Any]:
+        """The messages that have been written in a namespace since it was last asked."""
+        with self._mutex:
+            return list(self._suspects.pop(source_id, ()))
+
+    def remember_deleted(self, thread: str, newest: str) -> None:
+        """That a thread was deleted when this was the largest id of its checkpoints."""
+        with self._mutex:
+            self._deleted[thread] = max(newest, self._deleted.get(thread, ""))
+            if len(self._deleted) > MAX_THREADS:
+                self._deleted.popitem(last=False)
+
+    def was_deleted(self, thread: str, checkpoint: str) -> bool:
+        """Whether a checkpoint was of a thread that has been deleted, as far as this process knows."""
+        with self._mutex:
+            return checkpoint <= self._deleted.get(thread, "")
+
+
+def _messages(value: Any) -> Iterable[Any]:
+    if isinstance(value, BaseMessage):
+        return (value,)
+    if isinstance(value, dict):
+        return (value,) if "role" in value else [found for held in value.values() for found in _messages_of(held)]
+    return _messages_of(value)
+
+
+def _messages_of(value: Any) -> Iterable[Any]:
+    items = value if isinstance(value, list | tuple) else (value,)
+    return [item for item in items if isinstance(item, BaseMessage) or (isinstance(item, dict) and "role" in item)]
