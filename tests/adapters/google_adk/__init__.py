@@ -1,0 +1,1 @@
+"""clew as the memory of Google ADK."""
