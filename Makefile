@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 BENCH  := $(VENV)/bench
 
 # Each has an extra and a group of these names in pyproject.toml.
-ADAPTERS := agent-framework claude-agent-sdk google-adk langgraph llama-index openai-agents strands
+ADAPTERS := agent-framework claude-agent-sdk google-adk langgraph llama-index openai-agents pydantic-ai strands
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
