@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from bench.targets import TARGETS, Finding, Measured, Table
+from bench.targets import TARGETS, Finding, Measured, Table, shown_ratio
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -102,7 +102,7 @@ def _target_row(finding: Measured) -> list[str]:
         _shown(finding.value, finding.unit),
         target.against,
         _shown(finding.base, finding.unit),
-        f"{finding.ratio:.2f} ×",
+        shown_ratio(finding.ratio),
         target.text,
         "met" if finding.is_met else "MISSED",
     ]

@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # so that this runs as a script and its modules import one another
 
 from bench import (  # noqa: E402
+    adapters,
     layouts,
     over_http,
     postgres,
@@ -63,6 +64,10 @@ MEASUREMENTS: dict[str, Callable[[Lab], Iterator[Finding]]] = {
     "postgres-watch": postgres_crowd.watch,
     "postgres-bytes": postgres_bytes.footprint,
     "postgres-langgraph": postgres.beside_langgraph,
+    "langgraph": adapters.beside("langgraph"),
+    "openai-agents": adapters.beside("openai-agents"),
+    "pydantic-ai": adapters.beside("pydantic-ai"),
+    "google-adk": adapters.beside("google-adk"),
 }
 
 

@@ -3,6 +3,11 @@
 import msgspec
 
 
+def shown_ratio(ratio: float, digits: int = 2) -> str:
+    """A ratio: as a fraction where it is small."""
+    return f"1/{1 / ratio:,.0f}" if 0 < ratio < 0.1 else f"{ratio:,.{digits}f} ×"
+
+
 class Target(msgspec.Struct, frozen=True):
     """`what` against `against` is at most `bound`, or at least where `at_least` is set."""
 
@@ -13,7 +18,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {self.bound:.1f} ×"
+        return f"{'≥' if self.at_least else '≤'} {shown_ratio(self.bound, 1)}"
 
     def is_met(self, ratio: float) -> bool:
         return ratio >= self.bound if self.at_least else ratio <= self.bound
@@ -42,6 +47,16 @@ TARGETS = {
     "postgres list status": Target(
         "PostgreSQL: list_sessions(limit=20, status=…) with 100,000 sessions", "with 100", 2.0
     ),
+    "openai append": Target("OpenAI Agents: add a turn of 2 items at 1,000 turns", "SQLiteSession", 1.0),
+    "openai load": Target("OpenAI Agents: get 2,000 items", "SQLiteSession", 1.0),
+    "openai tail": Target("OpenAI Agents: get the last 20 of 2,000 items", "SQLiteSession", 1.0),
+    "openai branch": Target("OpenAI Agents: branch at 2,000 items", "AdvancedSQLiteSession", 0.05),
+    "langgraph put": Target("LangGraph: a put at 3,000 checkpoints", "SqliteSaver", 1 / 50),
+    "langgraph get": Target("LangGraph: get the newest of 3,000", "SqliteSaver", 1 / 5),
+    "langgraph list": Target("LangGraph: list the newest 50 of 3,000", "SqliteSaver", 1 / 20),
+    "langgraph file": Target("LangGraph: file of 3,000 checkpoints", "SqliteSaver", 1 / 500),
+    "pydantic snapshot": Target("Pydantic AI: a snapshot at turn 1,000", "SqliteStepStore", 1 / 100),
+    "pydantic file": Target("Pydantic AI: file of 1,000 turns", "SqliteStepStore", 1 / 50),
 }
 
 
