@@ -244,6 +244,28 @@ class TestMessages:
             "    [tool_call_id] t",
         ]
 
+    @pytest.mark.parametrize(
+        ("item", "shown"),
+        [
+            (
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                ["    [tool_call] f (c)", "      arguments:", "        {}"],
+            ),
+            (
+                {"type": "function_call_output", "call_id": "c", "output": "done"},
+                ["    done", "    [tool_call_id] c"],
+            ),
+            (
+                {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "done"}]},
+                ["    done", "    [tool_call_id] c"],
+            ),
+            ({"type": "reasoning", "summary": [{"type": "summary_text", "text": "why"}]}, ["    why"]),
+            ({"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}, ["    no"]),
+        ],
+    )
+    def test_an_item_of_openais_newer_interface_says_what_it_says(self, item, shown):
+        assert rendered(item) == shown
+
     def test_an_item_without_a_role_is_headed_by_its_type(self):
         assert list(message_lines({"type": "reasoning"}, 3))[1] == Styled("[3] reasoning", "bold")
 
@@ -256,6 +278,8 @@ class TestMessages:
             '{"content": [{"type": "tool_result", "content": V, "tool_use_id": V}]}',
             '{"tool_calls": V}', '{"tool_calls": [V]}', '{"tool_calls": [{"id": V, "function": V}]}',
             '{"tool_calls": [{"id": V, "function": {"name": V, "arguments": V}}]}', '{"tool_call_id": V}',
+            '{"type": "function_call", "name": V, "call_id": V, "arguments": V}', '{"type": "reasoning", "summary": V}',
+            '{"type": "function_call_output", "call_id": V, "output": V}',
         ],
     )  # fmt: skip
     def test_whatever_a_field_holds_is_shown_and_never_an_error(self, shape, value):

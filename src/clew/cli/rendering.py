@@ -34,6 +34,8 @@ def preview(message: Message) -> str:
 
 
 def _body(message: Message) -> Iterator[Line]:
+    if "role" not in message:
+        yield from _item(message)
     yield from _content(message.get("content"))
     calls = message.get("tool_calls")
     if calls is not None:
@@ -41,6 +43,18 @@ def _body(message: Message) -> Iterator[Line]:
             yield from _openai_call(call)
     if message.get("tool_call_id") is not None:
         yield f"{_INDENT}[tool_call_id] {_short(message['tool_call_id'])}"
+
+
+def _item(message: Message) -> Iterator[Line]:
+    """What the items of OpenAI's newer interface that are no messages say: calls, their results, reasoning."""
+    kind = message.get("type")
+    if kind == "function_call":
+        yield from _call(message.get("name"), message.get("call_id"), message.get("arguments"))
+    elif kind == "function_call_output":
+        yield from _content(message.get("output"))
+        yield f"{_INDENT}[tool_call_id] {_short(message.get('call_id'))}"
+    elif kind == "reasoning":
+        yield from _content(message.get("summary"))
 
 
 def _text(line: Line) -> str:
@@ -63,8 +77,9 @@ def _content(content: Any) -> Iterator[Line]:
 
 def _part(part: dict[str, Any]) -> Iterator[Line]:
     kind = part.get("type")
-    if isinstance(part.get("text"), str):
-        yield from _indented(part["text"], _INDENT)
+    text = part.get("refusal") if kind == "refusal" else part.get("text")
+    if isinstance(text, str):
+        yield from _indented(text, _INDENT)
     elif kind == "tool_use":
         yield from _call(part.get("name"), part.get("id"), part.get("input"))
     elif kind == "tool_result":
