@@ -1,5 +1,6 @@
 """The benchmark says what it found: a target that was missed is printed as missed, and the server is an honest one."""
 
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from bench import postgres, postgres_bytes, report, run, servers, sizing
+from bench import adapters, postgres, postgres_bytes, report, run, servers, sizing
 from bench.measure import Lab
 from bench.servers import Database
 from bench.targets import TARGETS, Fact, Finding, Measured, Table
@@ -89,6 +90,41 @@ class TestTargets:
         assert "2.10 ×" in missed
         assert "MISSED" not in met
         assert "2 targets, 1 missed: PostgreSQL: append 2 messages." in report.summary(findings)
+
+    def test_small_ones_are_told_as_fractions(self) -> None:
+        shown = report.render([Measured("langgraph put", 1.0, 98.0), Measured("langgraph get", 0.3, 1.0)])
+        put, get = (line for line in shown.splitlines() if line.startswith("| LangGraph"))
+        assert "| 1/98 " in put
+        assert "| ≤ 1/50 " in put
+        assert "| 0.30 × " in get
+        assert "MISSED" in get
+
+
+class TestAdapters:
+    def test_what_is_measured_elsewhere_is_shown_with_the_rest(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(adapters, "ROOT", tmp_path)
+        python = tmp_path / ".venv" / "adapters" / "some-thing" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.symlink_to(sys.executable)
+        (tmp_path / "bench").mkdir()
+        (tmp_path / "bench" / "adapter_some_thing.py").write_text(
+            f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'src')!r}, *{sys.path!r}]\n"
+            "from bench.adapters import tell\n"
+            "from bench.targets import Measured, Table\n"
+            "tell(lambda lab: [Measured('langgraph put', 1.0, 60.0), Table(str(lab.quick), ['a'], [['b']])])\n"
+        )
+        findings = list(adapters.beside("some-thing")(Lab(tmp_path, quick=True)))
+        assert findings == [Measured("langgraph put", 1.0, 60.0), Table("True", ["a"], [["b"]])]
+
+    def test_where_a_framework_is_missing_the_table_says_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(adapters, "ROOT", tmp_path)
+        (finding,) = adapters.beside("langgraph")(Lab(tmp_path, quick=True))
+        assert isinstance(finding, Table)
+        assert "make adapters" in finding.notes
 
 
 class TestServer:
