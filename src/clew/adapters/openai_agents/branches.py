@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from clew import CheckpointSummary, ConflictError, CorruptStateError, InvalidRequestError, Label, NotFoundError, Store
-from clew.adapters.openai_agents.attempts import settled
+from clew.adapters.by_name import settled
 
 BRANCH = "branch"
 """The key in the metadata of a state."""

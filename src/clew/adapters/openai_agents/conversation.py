@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 from clew import ConflictError, NotFoundError, Store
-from clew.adapters.openai_agents.attempts import settled
+from clew.adapters.by_name import settled, title_of
 from clew.adapters.openai_agents.branches import BRANCH, MAIN
 
 T = TypeVar("T")
@@ -17,7 +17,6 @@ Item = dict[str, Any]
 
 SOURCE = "openai-agents"
 
-_TITLE_CHARS = 80
 _PAGE = 500
 
 
@@ -63,7 +62,7 @@ class Conversation:
         session = store.ensure_session(
             SOURCE,
             self.name,
-            self._title if self._title is not None else _title(items, self.name),
+            self._title if self._title is not None else title_of(filter(_is_object, items), self.name),
             messages=items,
             metadata={BRANCH: MAIN},
             session_metadata=self._session_metadata,
@@ -181,22 +180,6 @@ def _leading(store: Store, checkpoint: UUID, stop: int, wanted: Callable[[Item],
     return count
 
 
-def _title(items: list[Item], name: str) -> str:
-    """The beginning of what the user said first, in one line."""
-    asked = (item for item in items if isinstance(item, dict) and item.get("role") == "user")
-    for item in asked:
-        spoken = " ".join(_one_line(text) for text in _texts(item.get("content"))).strip()
-        if spoken:
-            return spoken if len(spoken) <= _TITLE_CHARS else spoken[: _TITLE_CHARS - 1] + "…"
-    return name
-
-
-def _texts(content: Any) -> list[str]:
-    parts = content if isinstance(content, list) else [content]
-    found = [part.get("text") if isinstance(part, dict) else part for part in parts]
-    return [text[: 10 * _TITLE_CHARS] for text in found if isinstance(text, str)]
-
-
-def _one_line(text: str) -> str:
-    # A store takes no NUL and no lone surrogate in a title; control characters are no use in one either.
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def _is_object(item: Any) -> bool:
+    """Whether an item can be one: the store refuses others, by their place."""
+    return isinstance(item, dict)
