@@ -463,3 +463,35 @@ def test_a_clone_of_a_saver_knows_what_it_knows(file_store: Store, monkeypatch: 
     counting = Counting(file_store, monkeypatch)
     Thread(saver.with_allowlist([("a", "B")])).put({"messages": [*messages, AIMessage("2")]}, parent=there)
     assert counting.calls == ["append"]
+
+
+def test_a_list_that_is_replaced_each_step_does_not_rewrite_one_that_grows(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, grown = Thread(ClewSaver(file_store)), [HumanMessage(str(n)) for n in range(20)]
+    there.put({"scratch": [HumanMessage("first")], "messages": list(grown)})
+    there.put({"scratch": [HumanMessage("second")], "messages": list(grown)})
+    counting = Counting(file_store, monkeypatch)
+    for number in range(5):
+        grown.append(HumanMessage(f"more {number}"))
+        there.put({"scratch": [HumanMessage(f"other {number}")], "messages": list(grown)})
+        assert there.values() == {"scratch": [HumanMessage(f"other {number}")], "messages": grown}
+    assert max(counting.given) == 2
+
+
+def test_a_copy_that_broke_off_is_no_part_of_the_thread_it_came_from(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver = ClewSaver(file_store)
+    Thread(saver, "source").put({"messages": [HumanMessage("kept")]})
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(file_store, "update_session", killed)
+        with pytest.raises(KeyboardInterrupt):
+            saver.copy_thread("source", "target")
+    assert len([*saver.list({"configurable": {"thread_id": "source"}})]) == 1
+    saver.delete_thread("source")
+    assert Thread(saver, "target").values() == {"messages": [HumanMessage("kept")]}

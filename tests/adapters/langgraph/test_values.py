@@ -234,3 +234,10 @@ def test_with_a_serializer_that_encrypts_nothing_that_is_said_is_in_clear(store:
     assert Thread(fresh).values()["messages"] == [*messages, HumanMessage("secret three")]
     assert [t.metadata["step"] for t in fresh.list(written.config, filter={"user": "secret"})] == [1]
     assert len(store.get_messages(session.active_checkpoint.id)) == 3
+
+
+def test_a_time_comes_back_in_its_time_zone_and_not_in_an_offset(file_store: Store) -> None:
+    moment = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Rome"))
+    Thread(ClewSaver(file_store)).put({"at": moment})
+    back = Thread(ClewSaver(file_store)).values()["at"]
+    assert (back.isoformat(), back.fold, back.tzinfo) == (moment.isoformat(), 1, ZoneInfo("Europe/Rome"))
