@@ -12,9 +12,7 @@ from tests.web.html_check import Made, check_harmless
 from tests.web.test_markdown import ALLOWED as IN_TEXTS
 from tests.web.test_markdown import HOSTILE
 
-from clew.server.callers import LOCAL
-from clew.server.web.addresses import StepAddress
-from clew.server.web.blocks import (
+from clew.display.blocks import (
     HEAD_LINES,
     MAX_OUTPUT_CHARS,
     MAX_OUTPUT_LINES,
@@ -31,8 +29,10 @@ from clew.server.web.blocks import (
     is_image_url,
     whole,
 )
-from clew.server.web.conversation import Shown, Unreadable, converse, preview, read, show
-from clew.server.web.markdown import PAGE_COST
+from clew.display.conversation import Shown, Unreadable, converse, preview, read, show
+from clew.display.markdown import PAGE_COST
+from clew.server.callers import LOCAL
+from clew.server.web.addresses import StepAddress
 from clew.server.web.moments import from_clock
 from clew.server.web.pages import rendered
 from clew.server.web.windows import Window

@@ -2,7 +2,7 @@
 
 import json
 
-from clew.server.web.blocks import pretty
+from clew.display.blocks import pretty
 
 
 def test_deep_json_takes_no_more_room_than_it_has() -> None:

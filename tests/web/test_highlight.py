@@ -8,8 +8,8 @@ import pytest
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 from pygments.token import Name  # type: ignore[import-untyped]
 
-from clew.server.web import highlight
-from clew.server.web.highlight import LANGUAGES, MAX_CHARS, MAX_LINE_CHARS, MAX_LINES, MAX_SPACES, highlighted
+from clew.display import highlight
+from clew.display.highlight import LANGUAGES, MAX_CHARS, MAX_LINE_CHARS, MAX_LINES, MAX_SPACES, highlighted
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.web.html_check import check_harmless
 
-from clew.server.web.highlight import CLASSES, MAX_CHARS, highlighted
-from clew.server.web.markdown import MAX_COST, Budget, cost, to_html
-from clew.server.web.visible import one_line, visible, without_colours
+from clew.display.highlight import CLASSES, MAX_CHARS, highlighted
+from clew.display.markdown import MAX_COST, Budget, cost, to_html
+from clew.display.visible import one_line, visible, without_colours
 
 ALLOWED = {
     "a": {"href", "rel", "title"}, "blockquote": set(), "br": set(), "code": set(), "del": set(),

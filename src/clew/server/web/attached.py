@@ -6,13 +6,13 @@ from uuid import UUID
 from litestar import Controller, Response
 from litestar.params import FromPath, FromQuery
 
+from clew.display.blocks import image_type
+from clew.display.visible import one_line
 from clew.errors import CorruptStateError
 from clew.model import AttachmentInfo
 from clew.server.served import Served, Serving, get, segment
 from clew.server.web.addresses import StepAddress
-from clew.server.web.blocks import image_type
 from clew.server.web.raw import download, picture
-from clew.server.web.visible import one_line
 from clew.store import Store
 
 MAX_LISTED = 200

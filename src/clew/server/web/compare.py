@@ -7,15 +7,15 @@ from uuid import UUID
 from litestar import Controller
 from litestar.params import FromPath, FromQuery
 
+from clew.display.conversation import Shown, converse
+from clew.display.visible import one_line, visible
 from clew.errors import CorruptStateError, InvalidRequestError, NotFoundError
 from clew.model import CheckpointSummary, Message
 from clew.server.served import Served, Serving, get
 from clew.server.web.addresses import StepAddress
-from clew.server.web.conversation import Shown, converse
 from clew.server.web.pages import page
 from clew.server.web.session import find
 from clew.server.web.tree import Tree, read_tree
-from clew.server.web.visible import one_line, visible
 from clew.server.web.windows import WINDOW
 
 _MAX_VALUE_CHARS = 2_000

@@ -1,9 +1,7 @@
 """The messages of a step as a file, told while they are read: no conversation is held as one text."""
 
-import json
-import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from litestar import Controller
@@ -11,15 +9,12 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from clew.backend import Backend
+from clew.display.written import to_markdown
 from clew.messages import decode_value
-from clew.model import Message
 from clew.server.harmless import HEADERS
 from clew.server.served import Served, Serving, get
-from clew.server.web.blocks import Block, Call, Folded, Image, Leaf, Result, Text
-from clew.server.web.conversation import read
 from clew.server.web.raw import to_keep
 from clew.server.web.session import Found, find
-from clew.server.web.visible import one_line, visible
 
 Format = Literal["json", "jsonl", "markdown"]
 
@@ -31,8 +26,6 @@ _TYPES: dict[Format, tuple[str, str]] = {
     "jsonl": ("application/jsonl", "jsonl"),
     "markdown": ("text/markdown", "md"),
 }
-_FENCES = re.compile("`{3,}")
-_MIN_FENCE = 3
 
 
 class ExportRoutes(Controller):
@@ -92,7 +85,7 @@ def _markdown(served: Serving, checkpoint_id: UUID, found: Found) -> Iterator[by
     number = 0
     head = f"# {found.title}\n"
     for bodies in _bodies(served.backend, checkpoint_id):
-        texts = [_section(decode_value(body, checkpoint_id), place) for place, body in enumerate(bodies, number + 1)]
+        texts = [to_markdown(decode_value(body, checkpoint_id), place) for place, body in enumerate(bodies, number + 1)]
         number += len(bodies)
         yield (head + "".join(texts)).encode("utf-8", "replace")
         head = ""
@@ -101,53 +94,3 @@ def _markdown(served: Serving, checkpoint_id: UUID, found: Found) -> Iterator[by
 
 
 _WRITERS = {"json": _json, "jsonl": _jsonl, "markdown": _markdown}
-
-
-def _section(message: Message, number: int) -> str:
-    """A message with a heading."""
-    shown, leaves = read(message, number)
-    name = f" ({shown.name})" if shown.name else ""
-    return f"\n## {number}. {shown.role}{name}\n" + "".join(_written(block, leaves) for block in shown.blocks)
-
-
-def _written(block: Block, leaves: list[Leaf]) -> str:
-    if isinstance(block, Text):
-        text = visible(leaves[block.number].value)
-        return f"\n{text.rstrip()}\n" if block.form == "prose" else f"\n{_fenced(text)}\n"
-    if isinstance(block, Image):
-        return "\n(a picture, which the JSON export holds)\n"
-    if isinstance(block, Call):
-        more = [] if block.more is None else [block.more]
-        return f"\n**Tool call: {block.name}** {_code(block.id)}\n" + _all([block.arguments, *more], leaves)
-    heading = block.heading if isinstance(block, Folded) else _result_heading(block)
-    return f"\n**{heading}**\n" + _all(block.blocks, leaves)
-
-
-def _all(blocks: list[Any], leaves: list[Leaf]) -> str:
-    return "".join(_written(block, leaves) for block in blocks)
-
-
-def _result_heading(result: Result) -> str:
-    return f"{'Failed' if result.failed else 'Result'} of call {_code(result.call)}"
-
-
-def _code(text: str) -> str:
-    return f"`{one_line(text).replace('`', '')}`" if text else ""
-
-
-def _fenced(text: str) -> str:
-    """A text that is shown as it is: between more backticks than it has in a row."""
-    longest = max([_MIN_FENCE - 1, *(len(run) for run in _FENCES.findall(text))])
-    fence = "`" * (longest + 1)
-    language = "json" if _is_json(text) else ""
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def _is_json(text: str) -> bool:
-    if not text.startswith(("{", "[")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

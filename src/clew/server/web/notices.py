@@ -3,10 +3,10 @@ out: an address that somebody made up says nothing."""
 
 from typing import NamedTuple
 
+from clew.display.visible import one_line
 from clew.errors import CorruptStateError, NotFoundError
 from clew.model import SessionStatus, SessionSummary, Visibility
 from clew.server.served import Serving
-from clew.server.web.visible import one_line
 
 PUBLISHED = "published"
 FORKED = "forked"

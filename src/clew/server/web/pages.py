@@ -7,12 +7,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
+from clew.display.visible import one_line
 from clew.server.callers import Caller
 from clew.server.served import Serving
 from clew.server.web.assets import asset_url
 from clew.server.web.moments import exact, from_clock, human
 from clew.server.web.permissions import may_change, may_fork
-from clew.server.web.visible import one_line
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "

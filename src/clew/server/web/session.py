@@ -6,18 +6,18 @@ from uuid import UUID
 from litestar import Controller, Request, Response
 from litestar.params import FromPath, FromQuery
 
+from clew.display.blocks import MAX_OUTPUT_CHARS, MAX_WHOLE_CHARS, image_of, pretty, whole
+from clew.display.conversation import read
+from clew.display.visible import one_line, visible
 from clew.errors import CorruptStateError, InvalidRequestError, NotFoundError
 from clew.model import CheckpointSummary, SessionSummary
 from clew.server.served import Served, Serving, get
 from clew.server.web.addresses import StepAddress
 from clew.server.web.attached import listed
-from clew.server.web.blocks import MAX_OUTPUT_CHARS, MAX_WHOLE_CHARS, image_of, pretty, whole
-from clew.server.web.conversation import read
 from clew.server.web.notices import notice_of
 from clew.server.web.pages import page
 from clew.server.web.raw import download, picture
 from clew.server.web.tree import read_tree
-from clew.server.web.visible import one_line, visible
 from clew.server.web.windows import WINDOW, Window, read_window
 
 MAX_TREE_AT_ONCE = 1_000

@@ -5,13 +5,13 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
+from clew.display.conversation import preview
+from clew.display.visible import one_line
 from clew.errors import CorruptStateError
 from clew.model import CheckpointSummary
 from clew.server.served import Serving
 from clew.server.web.addresses import StepAddress
 from clew.server.web.arranging import Row, Run, Step, arrange
-from clew.server.web.conversation import preview
-from clew.server.web.visible import one_line
 from clew.store import Store
 
 MAX_ROWS = 100

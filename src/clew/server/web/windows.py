@@ -3,9 +3,9 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from clew.display.conversation import Shown, Unreadable, converse
 from clew.errors import CorruptStateError
 from clew.model import Message
-from clew.server.web.conversation import Shown, Unreadable, converse
 from clew.store import Store
 
 WINDOW = 100

@@ -1,4 +1,4 @@
-"""Stored messages as the page shows them.
+"""Stored messages as the web page and the exports for people show them.
 
 A message may be any JSON object. By convention it is in OpenAI's chat form; those of Anthropic's and of OpenAI's newer
 interface are known too. A field that is not known, or of another type than its name suggests, is shown as JSON. So
@@ -7,12 +7,14 @@ nothing that is stored is left out, but for the ends of very long names, and no 
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clew.display.blocks import Answer, Block, Call, Folded, Leaf, Maker, Result, spelled
+from clew.display.visible import one_line
 from clew.model import Message
-from clew.server.web.blocks import Answer, Block, Call, Folded, Leaf, Maker, Result, spelled
-from clew.server.web.markdown import Budget
-from clew.server.web.visible import one_line
+
+if TYPE_CHECKING:
+    from clew.display.markdown import Budget
 
 _ROLES = {
     "system": "system", "developer": "system", "user": "user", "human": "user", "assistant": "assistant",
@@ -52,6 +54,8 @@ class Unreadable(NamedTuple):
 
 def converse(messages: Iterable[Message | Unreadable], first: int = 1) -> list[Shown]:
     """Messages from number `first` on. The results of a tool stand with the call, where both are among them."""
+    from clew.display.markdown import Budget
+
     budget = Budget()
     shown = [
         _damaged(message, number) if isinstance(message, Unreadable) else show(message, number, budget)
@@ -70,7 +74,7 @@ def converse(messages: Iterable[Message | Unreadable], first: int = 1) -> list[S
     return left
 
 
-def show(message: Message, number: int, budget: Budget | None = None) -> Shown:
+def show(message: Message, number: int, budget: "Budget | None" = None) -> Shown:
     """One message."""
     return _shown(message, number, Maker(budget))
 
@@ -127,7 +131,8 @@ def _chat(rest: dict[str, Any], maker: Maker, look: str) -> Iterator[Block]:
     if answered is None:
         yield from content
     else:
-        yield Result(spelled(answered), content, failed=False)
+        failed = rest.pop("is_error") if isinstance(rest.get("is_error"), bool) else False
+        yield Result(spelled(answered), content, failed)
     if isinstance(rest.get("refusal"), str):
         yield maker.prose(rest.pop("refusal"))
     if isinstance(rest.get("tool_calls"), list):

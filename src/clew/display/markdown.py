@@ -19,8 +19,8 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
-from clew.server.web.highlight import CLASSES, LANGUAGES, highlighted
-from clew.server.web.visible import visible
+from clew.display.highlight import CLASSES, LANGUAGES, highlighted
+from clew.display.visible import visible
 
 MAX_COST = 100_000
 """The cost of the dearest text that is read as Markdown. It costs a microsecond or two a unit."""

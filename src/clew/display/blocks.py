@@ -8,12 +8,16 @@ import base64
 import binascii
 import json
 import re
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from markupsafe import Markup
+from clew.display.visible import one_line, without_colours
 
-from clew.server.web.markdown import Budget, preformatted, to_html
-from clew.server.web.visible import one_line, without_colours
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from clew.display.markdown import Budget
+
+# What makes HTML is imported where HTML is made: messages as plain text need none of its packages.
 
 MAX_TEXT_LINES, MAX_TEXT_CHARS = 200, 16_000
 """Of what people and models write; what is beyond is shown on request."""
@@ -40,7 +44,7 @@ class Text(NamedTuple):
     """A text, or the beginning of it where `is_cut`; `lines` and `chars` are how much there is."""
 
     number: int
-    html: Markup
+    html: "Markup | str"
     lines: int
     chars: int
     is_cut: bool
@@ -108,28 +112,23 @@ class Maker:
     Without `render` the texts of the blocks are empty: it is done for the numbers, and for what stands in `leaves`.
     """
 
-    def __init__(self, budget: Budget | None = None, *, render: bool = True) -> None:
+    def __init__(self, budget: "Budget | None" = None, *, render: bool = True) -> None:
         self.leaves: list[Leaf] = []
-        self._budget = budget or Budget()
+        self._budget = budget
         self._render = render
 
     def prose(self, text: str) -> Text:
         """What somebody wrote: Markdown."""
         number = self._number(text, "prose")
         shown, lines, is_cut = cut(text, MAX_TEXT_LINES, MAX_TEXT_CHARS)
-        html = to_html(shown, self._budget) if self._render else Markup()
+        html = self._html(shown) if self._render else ""
         return Text(number, html, lines, len(text), is_cut, "prose")
 
     def output(self, text: str) -> Text:
         """What a program wrote, line by line."""
         number = self._number(text, "output")
         shown, lines, is_cut = cut(text, MAX_OUTPUT_LINES, MAX_OUTPUT_CHARS)
-        if not self._render:
-            html = Markup()
-        elif is_cut:
-            html = _ends(text)
-        else:
-            html = preformatted(without_colours(shown))
+        html = "" if not self._render else _ends(text) if is_cut else _preformatted(shown)
         return Text(number, html, lines, len(text), is_cut, "output")
 
     def value(self, value: Any) -> Text:
@@ -146,6 +145,12 @@ class Maker:
         """A tool call; arguments that are JSON in a text are spread over several lines."""
         value = _parsed(arguments)
         return Call(spelled(id), spelled(name), _preview(value), self.value(value), [])
+
+    def _html(self, text: str) -> "Markup":
+        from clew.display.markdown import Budget, to_html
+
+        self._budget = self._budget or Budget()
+        return to_html(text, self._budget)
 
     def _number(self, value: str, form: Literal["prose", "output", "image"]) -> int:
         self.leaves.append(Leaf(value, form))
@@ -167,8 +172,16 @@ def cut(text: str, max_lines: int, max_chars: int) -> tuple[str, int, bool]:
     return (text[:end], lines, True) if text[end:].strip() else (text, lines, False)
 
 
-def _ends(text: str) -> Markup:
+def _preformatted(text: str) -> "Markup":
+    from clew.display.markdown import preformatted
+
+    return preformatted(without_colours(text))
+
+
+def _ends(text: str) -> "Markup":
     """The beginning and the end of a text of which not all is shown, and how much is between them."""
+    from markupsafe import Markup
+
     text = text.rstrip()
     head, _, _ = cut(text, HEAD_LINES, HEAD_CHARS)
     tail = text[_last_lines(text, TAIL_LINES, TAIL_CHARS) :]
@@ -176,7 +189,7 @@ def _ends(text: str) -> Markup:
     lines = between.count("\n") - 1
     told = f"… {lines:,} line{'' if lines == 1 else 's'} …" if lines > 0 else f"… {len(between):,} characters …"
     gap = Markup('<p class="gap">{}</p>').format(told)
-    return preformatted(without_colours(head)) + gap + preformatted(without_colours(tail))
+    return _preformatted(head) + gap + _preformatted(tail)
 
 
 def _last_lines(text: str, max_lines: int, max_chars: int) -> int:
@@ -258,8 +271,10 @@ def image_type(data: bytes) -> str | None:
 
 def whole(leaf: Leaf) -> Text:
     """A text in full, as far as a page can hold it."""
+    from clew.display.markdown import to_html
+
     shown = leaf.value[:MAX_WHOLE_CHARS]
-    html = to_html(shown) if leaf.form == "prose" else preformatted(without_colours(shown))
+    html = to_html(shown) if leaf.form == "prose" else _preformatted(shown)
     is_cut = len(shown) < len(leaf.value)
     form: Literal["prose", "output"] = "prose" if leaf.form == "prose" else "output"
     return Text(0, html, leaf.value.count("\n") + 1, len(leaf.value), is_cut, form)
