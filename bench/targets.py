@@ -38,6 +38,9 @@ TARGETS = {
     "async writers": Target("64 concurrent async writers", "1 writer, checkpoints a second", 3.5, at_least=True),
     "list": Target("list_sessions(limit=20) with 100,000 sessions", "with 100", 2.0),
     "list status": Target("list_sessions(limit=20, status=…) with 100,000 sessions", "with 100", 2.0),
+    "search": Target("search: median of a mix of queries among 1,000,000 messages", "20 ms", 1.0),
+    "search size": Target("search: the index", "the text of the messages", 0.6),
+    "search append": Target("search: append 2 messages where there is an index", "where there is none", 1.15),
     "http load": Target("HTTP: get a session of 2,000 messages", "the same from the store", 2.0),
     "postgres append floor": Target(
         "PostgreSQL: append 2 messages", "bare PostgreSQL: the same bytes in one insert of two rows, committed", 2.0

@@ -89,6 +89,11 @@ def fill_owned(store: clew.Store) -> None:
     store.revoke_key(store.create_key("Bob", "read").key.id)
 
 
+def fill_moved(store: clew.Store) -> None:
+    """What a store has in which sessions were moved along with their directory."""
+    store.move_directory("/repo", "/moved")
+
+
 def contents(store: clew.Store) -> list[dict[str, Any]]:
     """All sessions of a store, as JSON, by the methods of the first release; attachments and owners if any."""
     return [_session(store, summary) for summary in store.list_sessions(limit=1_000)]
@@ -137,6 +142,8 @@ def main() -> int:
             fill_newer(store)
         if hasattr(store, "create_key"):
             fill_owned(store)
+        if hasattr(store, "move_directory"):
+            fill_moved(store)
         text = json.dumps(contents(store), indent=1)
     name.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     for suffix in ("-wal", "-shm", "-lock"):

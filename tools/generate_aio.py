@@ -12,7 +12,19 @@ from typing import TypeGuard
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "src" / "clew" / "store"
-PARTS = ("sessions", "checkpoints", "trees", "attachments", "maintenance", "watching", "keys", "base")
+PARTS = (
+    "sessions",
+    "checkpoints",
+    "trees",
+    "attachments",
+    "maintenance",
+    "watching",
+    "searching",
+    "keys",
+    "repairing",
+    "statistics",
+    "base",
+)
 ENDLESS = ("watch",)
 """Methods whose iterators wait for what happens, each in a thread of its own."""
 

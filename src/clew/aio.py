@@ -15,6 +15,7 @@ from uuid import UUID
 
 from clew import limits
 from clew.backend import Children, Durability, OnConflict, Order, Report
+from clew.conversation.repair import Dangling
 from clew.errors import UnavailableError
 from clew.model import (
     ACTIVE,
@@ -35,12 +36,13 @@ from clew.model import (
     Page,
     Role,
     Same,
+    SearchHit,
     Session,
     SessionStatus,
     SessionSummary,
     Visibility,
 )
-from clew.reports import Backup, Compaction, Finding, Pruned, PrunePlan
+from clew.reports import Backup, Compaction, Finding, Flaw, Moved, Pruned, PrunePlan, SessionStats, StoreStats
 from clew.store import Id, Store, open
 from clew.threads import Threads
 
@@ -128,6 +130,12 @@ class AsyncStore:
         """
         store = await self._opened()
         return await self._run(call, store, *args, **kwargs)
+
+    def _submit(
+        self, call: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[T]":
+        """What `run` does, with a store that is open, as a future that cannot be cancelled: see `Threads.run`."""
+        return self._threads.run(partial(call, self.sync, *args, **kwargs), enduring=True)
 
     async def create_session(
         self,
@@ -233,6 +241,11 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.find_session, source, source_id, owner=owner)
 
+    async def find_session_summary(self, source: str, source_id: str, *, owner: str | None = None) -> SessionSummary:
+        """The session that `find_session` finds, without its state, as `get_session_summary` has it."""
+        store = await self._opened()
+        return await self._run(store.find_session_summary, source, source_id, owner=owner)
+
     async def list_sessions(
         self,
         *,
@@ -253,7 +266,8 @@ class AsyncStore:
         """Sessions, newest `updated_at` first, ties by descending id. A filter that is None lets everything through.
 
         `search` is a part of the title, in any case; `metadata` are top-level keys of the session's metadata that must
-        be equal. `source_id`, only with a `source`, is the name that this program knows a session by: one of each owner
+        be equal. `cwd` is the working directory of a session, or one that it had before `move_directory` changed it.
+        `source_id`, only with a `source`, is the name that this program knows a session by: one of each owner
         may have it, and no other session is looked at. The page's `total` is there where the only filter is the status,
         or with `count`. Its `next_cursor` leads to the next page: a session that does not change meanwhile is seen
         exactly once, one that changes moves to the front of the list and is not seen again.
@@ -379,18 +393,20 @@ class AsyncStore:
         metadata: Any = None,
         parent_id: Id | Label | Active | None = None,
         label: str | None = None,
+        move: bool = False,
         attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
-        if_active: Id | None = None,
+        if_active: Id | Label | None = None,
         created_at: datetime | None = None,
     ) -> Checkpoint:
         """Write a state given in full, and make it the active checkpoint. Only what the parent lacks is stored.
 
         `parent_id` None makes a new root; it may also be a `Label`. `label` names the checkpoint, uniquely in the
-        session. `attachments` are bytes by name, kept beside it; SAME takes what the parent has under the name. `id`
-        makes the call safe to repeat: the same call again returns what is stored, another call with the id is
-        ConflictError. With `if_active`, only while that is the active checkpoint, else ConflictError. `created_at` is
-        for importers.
+        session: where another one has it, ConflictError, or with `move` that one loses it. `attachments` are bytes by
+        name, kept beside it; SAME takes what the parent has under the name. `id` makes the call safe to repeat: the
+        same call again returns what is stored, and moves no label; another call with the id is ConflictError. With
+        `if_active`, only while that is the active checkpoint, or while the active one has that `Label`, else
+        ConflictError. `created_at` is for importers.
         """
         store = await self._opened()
         return await self._run(
@@ -400,6 +416,7 @@ class AsyncStore:
             metadata=metadata,
             parent_id=parent_id,
             label=label,
+            move=move,
             attachments=attachments,
             id=id,
             if_active=if_active,
@@ -415,9 +432,10 @@ class AsyncStore:
         parent_id: Id | Label | Active | None = ACTIVE,
         after: int | None = None,
         label: str | None = None,
+        move: bool = False,
         attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
-        if_active: Id | None = None,
+        if_active: Id | Label | None = None,
         created_at: datetime | None = None,
     ) -> Checkpoint:
         """Add messages to a checkpoint (the active one, unless told otherwise), and make the result active.
@@ -437,6 +455,7 @@ class AsyncStore:
             parent_id=parent_id,
             after=after,
             label=label,
+            move=move,
             attachments=attachments,
             id=id,
             if_active=if_active,
@@ -459,11 +478,20 @@ class AsyncStore:
         return await self._run(store.get_active_checkpoint, session_id)
 
     async def get_messages(
-        self, checkpoint_id: Id, *, start: int | None = None, stop: int | None = None
+        self,
+        checkpoint_id: Id | Label | Active,
+        *,
+        session_id: Id | None = None,
+        start: int | None = None,
+        stop: int | None = None,
     ) -> list[Message]:
-        """The messages from `start` to `stop`, as a Python slice has it, negative ones too. Nothing else is read."""
+        """The messages from `start` to `stop`, as a Python slice has it, negative ones too. Nothing else is read.
+
+        A `Label`, or ACTIVE, is of the session `session_id`; which checkpoint that is and its messages are one read.
+        NotFoundError where nothing has the label, or no checkpoint is active.
+        """
         store = await self._opened()
-        return await self._run(store.get_messages, checkpoint_id, start=start, stop=stop)
+        return await self._run(store.get_messages, checkpoint_id, session_id=session_id, start=start, stop=stop)
 
     async def diff(self, checkpoint_a: Id, checkpoint_b: Id) -> Diff:
         """How two checkpoints differ, of one session or of two."""
@@ -744,6 +772,65 @@ class AsyncStore:
         async for item in self._follow(store.watch, session_id, after=after, idle_timeout=idle_timeout):
             yield item
 
+    async def update_search_index(self, *, progress: Report | None = None) -> None:
+        """Index what was written since the last search, so that the next one need not.
+
+        Every search does that by itself: this is for who has written very much and wants to see how far it has come,
+        which `progress` is told; over HTTP it is not. Others read and write meanwhile. A read-only store has nothing
+        to do.
+        """
+        store = await self._opened()
+        return await self._run(store.update_search_index, progress=progress)
+
+    async def search(
+        self,
+        query: str,
+        *,
+        session_id: Id | None = None,
+        role: str | None = None,
+        tool: str | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        source: str | None = None,
+        owner: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        status: SessionStatus | str | None = SessionStatus.ACTIVE,
+        limit: int = limits.DEFAULT_HITS,
+        cursor: str | None = None,
+    ) -> Page[SearchHit]:
+        """Messages of every session, branch and checkpoint that say something, the best first.
+
+        All words must be there, without differences of case and diacritics. `"a phrase"` is words in a row, `pre*` how
+        a word begins, `a OR b` either, `NOT a` or `-a` what must not be there, `( )` a group. Whatever else is typed is
+        words: nothing is a syntax error, and a query without a word to look for finds nothing. Texts, tool calls and
+        what came of them are searched; bytes that are written as text are not.
+
+        A filter that is None lets everything through. `role` and `tool` (called, or answering) are of the message,
+        `session_id`, `cwd`, `source`, `owner` and `status` of its session, `since` and `until` (not included) of the
+        checkpoint that first has it. A message that forks and copies share is one hit: see `SearchHit`.
+
+        What was written before the call is found. The page's `next_cursor` leads to the next one: no message comes
+        twice, unless what is written or deleted meanwhile changes how rare a word is. What is written after the first
+        page is not on those that follow. The first search after much was written takes its time, because it indexes
+        that; others read and write meanwhile.
+        """
+        store = await self._opened()
+        return await self._run(
+            store.search,
+            query,
+            session_id=session_id,
+            role=role,
+            tool=tool,
+            cwd=cwd,
+            source=source,
+            owner=owner,
+            since=since,
+            until=until,
+            status=status,
+            limit=limit,
+            cursor=cursor,
+        )
+
     async def create_key(self, name: str, role: Role | str) -> NewKey:
         """Make an API key for whoever is called `name`: the owner of the sessions that are created with it.
 
@@ -769,6 +856,72 @@ class AsyncStore:
         """
         store = await self._opened()
         return await self._run(store.authenticate, token)
+
+    async def validate(self, session_id: Id, *, checkpoint_id: Id | Label | Active = ACTIVE) -> list[Flaw]:
+        """What model providers refuse of a conversation, in the order of its messages; nothing is changed.
+
+        Tool calls without result, results without call or not right after it, ids that are used twice, and messages
+        that say nothing; where providers differ, what any of them refuses. The codes are ``interrupted`` (a call at the
+        end that has no result, or not yet), ``call_without_result``, ``result_without_call``, ``result_before_call``,
+        ``result_separated``, ``duplicate_call``, ``duplicate_result``, ``missing_id``, ``empty_content`` and
+        ``empty_tool_calls``.
+        """
+        store = await self._opened()
+        return await self._run(store.validate, session_id, checkpoint_id=checkpoint_id)
+
+    async def repair(
+        self,
+        session_id: Id,
+        *,
+        checkpoint_id: Id | Label | Active = ACTIVE,
+        dangling: Dangling = "interrupt",
+        if_active: Id | None = None,
+    ) -> Checkpoint | None:
+        """Write a checkpoint whose conversation providers take, and make it active; None where nothing is wrong.
+
+        With `dangling` "interrupt" a tool call without result gets one that says that it was interrupted, with "drop"
+        the call goes. A result that stands elsewhere is moved to its call, one that answers nothing is left out, ids
+        that are used twice are replaced, and what says nothing is left out. The new checkpoint is a child of the one
+        that is repaired, which stays as it is, and shares with it the messages before the first that changes; metadata
+        and attachments are taken over. ConflictError, and nothing is written, where another checkpoint has become
+        active meanwhile, or is not `if_active`.
+        """
+        store = await self._opened()
+        return await self._run(
+            store.repair, session_id, checkpoint_id=checkpoint_id, dangling=dangling, if_active=if_active
+        )
+
+    async def session_stats(self, session_id: Id, *, checkpoint_id: Id | Label | Active = ACTIVE) -> SessionStats:
+        """What is in the conversation of a checkpoint, by default the active one: that branch, and no other.
+
+        Tool calls are counted in every form that messages come in (OpenAI's chat and Responses, Anthropic's blocks),
+        and tokens and cost where messages carry them. The messages are read some at a time.
+        """
+        store = await self._opened()
+        return await self._run(store.session_stats, session_id, checkpoint_id=checkpoint_id)
+
+    async def store_stats(self, *, owner: str | None = None) -> StoreStats:
+        """What is in the store, or what the sessions of an `owner` have: sessions, sizes, activity by day."""
+        store = await self._opened()
+        return await self._run(store.store_stats, owner=owner)
+
+    async def move_directory(
+        self,
+        old: str | os.PathLike[str],
+        new: str | os.PathLike[str],
+        *,
+        owner: str | None = None,
+        dry_run: bool = False,
+    ) -> Moved:
+        """Change the `cwd` of every session that is in the directory `old`, or below it, to where that is in `new`.
+
+        All of them or none, whatever their status; with `owner` only those of one. Lists with `cwd` find them by their
+        old directory too. Each gets one revision more, and keeps its `updated_at`, and so its place in lists. Names
+        are compared as they are written, letter by letter, from one separator to the next; the file system is not
+        looked at. With `dry_run` nothing is changed: the result is what would be.
+        """
+        store = await self._opened()
+        return await self._run(store.move_directory, old, new, owner=owner, dry_run=dry_run)
 
     async def backend_info(self) -> BackendInfo:
         """Where the data is kept, without secrets."""

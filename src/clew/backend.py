@@ -45,12 +45,13 @@ from clew.model import (
     Page,
     Role,
     Same,
+    SearchHit,
     Session,
     SessionStatus,
     SessionSummary,
     Visibility,
 )
-from clew.reports import Backup, Compaction, Finding, Progress
+from clew.reports import Backup, Compaction, Finding, Moved, Progress, StoreStats
 
 Durability = Literal["full", "normal"]
 """What a write survives once it has returned: a loss of power, or a crash of the program."""
@@ -141,6 +142,7 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `fingerprint` is set where the caller chose the id: see `Backend.write_checkpoint`. For a checkpoint that comes from
     another store: `updated_at` is when it changed there, and without `activate` the active checkpoint stays the same.
+    `move` takes the label from the checkpoint of the session that has it.
     """
 
     id: UUID
@@ -151,8 +153,9 @@ class NewCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     after: int | None = None
     metadata: bytes | Keep | None
     label: str | None
+    move: bool = False
     attachments: Sequence[NewAttachment] = ()
-    if_active: UUID | None
+    if_active: UUID | Label | None
     activate: bool = True
     created_at: int | None
     updated_at: int | None = None
@@ -224,6 +227,15 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     count: bool = False
 
 
+class DirectoryMove(msgspec.Struct, frozen=True, kw_only=True):
+    """A directory to look for in the `cwd` of sessions, of one owner or of any, and what comes in its place."""
+
+    old: str
+    new: str
+    owner: str | None = None
+    dry_run: bool = False
+
+
 class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """An API key to keep; `digest` is the SHA-256 of its token, which no backend gets to see."""
 
@@ -263,6 +275,26 @@ class CheckpointSearch(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     cursor: str | None = None
     with_attachments: str | None = None
+
+
+class MessageSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages to find: those with a text that `text` looks for (see `clew.search.query`); None lets any through.
+
+    `since` and `until` bound when the checkpoint was created in which a message is shown, the latter not included.
+    """
+
+    text: str
+    limit: int
+    cursor: str | None = None
+    session_id: UUID | None = None
+    role: str | None = None
+    tool: str | None = None
+    cwd: str | None = None
+    source: str | None = None
+    owner: str | None = None
+    since: int | None = None
+    until: int | None = None
+    status: SessionStatus | None = None
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,8 +352,14 @@ class Backend(ABC):
         """The session of this owner, or of none, that another program knows by this name."""
 
     @abstractmethod
+    def find_session_summary(self, source: str, source_id: str, owner: str | None = None) -> SessionSummary:
+        """The session that `find_session` finds, as `get_session_summary` returns it: no state is read."""
+
+    @abstractmethod
     def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
         """Newest `updated_at` first, ties by descending id.
+
+        With `query.cwd` also those that were in the directory before `move_directory` changed theirs.
 
         Those of one owner, or of one (`source`, `source_id`), are found without looking at others.
 
@@ -377,11 +415,12 @@ class Backend(ABC):
         """Write a checkpoint and, if it says so, make it active, in O(messages that the parent lacks).
 
         In this order: a checkpoint with `new.id` and the same fingerprint is returned as stored (with another one, or
-        with none, ConflictError); `if_active` must be the active checkpoint, else ConflictError; the parent must belong
-        to the session, else NotFoundError; the label must be free in the session, else ConflictError; `after` must not
-        be beyond the parent's messages, else InvalidRequestError; where there is a `prefix`, the chain of the parent
-        must be its `whole`, else StalePrefixError. ACTIVE is read inside the transaction. A time that clew gives is
-        never before that of an earlier checkpoint of the session.
+        with none, ConflictError); `if_active` must be the active checkpoint, or a label that this one has, else
+        ConflictError; the parent must belong to the session, else NotFoundError; the label must be free in the session,
+        else ConflictError, or with `move` the checkpoint that has it loses it, as in `set_label`; `after` must not be
+        beyond the parent's messages, else InvalidRequestError; where there is a `prefix`, the chain of the parent must
+        be its `whole`, else StalePrefixError. ACTIVE is read inside the transaction. A time that clew gives is never
+        before that of an earlier checkpoint of the session.
 
         `after` reads none of the parent's messages: a damaged one is found when the new checkpoint is read, if not now.
 
@@ -415,8 +454,45 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def store_stats(self, owner: str | None) -> StoreStats:
+        """What is in the store, or what the sessions of an owner have, as of one moment.
+
+        Content that is reached by nobody, or by the sessions of others alone, does not count.
+        """
+
+    @abstractmethod
+    def move_directory(self, move: DirectoryMove) -> Moved:
+        """Change the `cwd` of every session that is in the directory or below it, all of them or none.
+
+        A session gets one revision more, keeps its `updated_at`, and is listed by its old `cwd` too, as are its forks
+        and copies from then on. A damaged session is left as it is, and told. What would be longer than a `cwd` may be
+        is InvalidRequestError. With `dry_run` nothing is changed.
+        """
+
+    @abstractmethod
     def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
         """Checkpoints of every session, in a fixed order, with their metadata."""
+
+    @abstractmethod
+    def search(self, search: MessageSearch) -> Page[SearchHit]:
+        """Messages of every session, branch and checkpoint that have what is looked for, the best first.
+
+        What was written before the call is found. A message that several sessions of a family share is one hit: in the
+        session that wrote it, or, where that is not searched, in the oldest that has it and is. Role and tool are
+        compared without differences of case. No text is an error: one without a word to look for finds nothing.
+
+        A cursor leads on behind the hit that was last: what is written meanwhile is not among the pages that follow.
+        Where a backend does not compare all matches with each other, "the best first" is meant of so many of the newest
+        at a time as it compares. A session that does not exist is NotFoundError, a malformed cursor
+        InvalidRequestError. CorruptStateError where the index is damaged, never an empty answer.
+        """
+
+    @abstractmethod
+    def update_search_index(self, report: Report | None) -> None:
+        """Index what was written and is not indexed yet, as the next search would. Errors as of `search`.
+
+        A backend that only reads has nothing to do.
+        """
 
     @abstractmethod
     def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
@@ -452,8 +528,14 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        """The bodies of a slice (Python's meaning, negative indices too), reading nothing outside it."""
+    def get_messages(
+        self, place: Place, start: int | None, stop: int | None, session_id: UUID | None = None
+    ) -> list[bytes]:
+        """The bodies of a slice (Python's meaning, negative indices too), reading nothing outside it.
+
+        A label or ACTIVE comes with the `session_id` that it is of, an id without. Where nothing has the label, or no
+        checkpoint is active, NotFoundError.
+        """
 
     @abstractmethod
     def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
@@ -618,6 +700,10 @@ def no_active_checkpoint(session_id: UUID) -> NotFoundError:
     return NotFoundError(f"Session {session_id} has no active checkpoint")
 
 
+def session_missing() -> InvalidRequestError:
+    return InvalidRequestError("session_id is missing: a label or ACTIVE is of a session")
+
+
 def label_not_found(label: str) -> NotFoundError:
     return NotFoundError(f"Checkpoint with label {label!r} not found")
 
@@ -680,7 +766,9 @@ def has_children(checkpoint_id: UUID) -> ConflictError:
     return ConflictError(f"checkpoint {checkpoint_id} has children that would stay")
 
 
-def not_active(expected: UUID) -> ConflictError:
+def not_active(expected: UUID | Label) -> ConflictError:
+    if isinstance(expected, Label):
+        return ConflictError(f"the active checkpoint does not have the label {expected.name!r}")
     return ConflictError(f"checkpoint {expected} is no longer the active one")
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 from clew import limits
-from clew.backend import Children, NewAttachment, OnConflict, Order, Place, Report
+from clew.backend import Children, NewAttachment, OnConflict, Order, Place, Report, session_missing
+from clew.conversation.repair import Dangling
 from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.messages import encode_metadata
@@ -39,12 +40,35 @@ def optional_search(value: Any) -> str | None:
     return None if value is None else checked_text("search", value, limits.MAX_SEARCH_CHARS, "MAX_SEARCH_CHARS")
 
 
+def query(value: Any) -> str:
+    """What to search for. Whatever was typed can be looked for, so characters that no text has end words."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"query must be text, not {type(value).__name__}")
+    spaced = value.replace("\0", " ").encode(errors="replace").decode()
+    return checked_text("query", spaced, limits.MAX_SEARCH_CHARS, "MAX_SEARCH_CHARS")
+
+
+def optional_name(value: Any, name: str) -> str | None:
+    """A role or a tool of messages, whose names nobody checks."""
+    return None if value is None else checked_text(name, value, limits.MAX_SEARCH_CHARS, "MAX_SEARCH_CHARS")
+
+
 def optional_cwd(value: Any) -> str | None:
     if value is None:
         return None
     return checked_text(
         "cwd", os.fspath(value) if isinstance(value, os.PathLike) else value, limits.MAX_CWD_CHARS, "MAX_CWD_CHARS"
     )
+
+
+def directory(value: Any, name: str) -> str:
+    """A working directory, as sessions have it."""
+    found = checked_text(
+        name, os.fspath(value) if isinstance(value, os.PathLike) else value, limits.MAX_CWD_CHARS, "MAX_CWD_CHARS"
+    )
+    if not found:
+        raise InvalidRequestError(f"{name} must not be empty")
+    return found
 
 
 def path(value: Any) -> str:
@@ -147,6 +171,31 @@ def place(value: Any, name: str = "checkpoint_id") -> Place:
         raise InvalidRequestError(f"{error.message}; a label is given as Label({shown(value)})") from None
 
 
+def expected(value: Any) -> UUID | Label | None:
+    """The active checkpoint that a write expects: an id, or a label that it has."""
+    if value is ACTIVE:
+        raise InvalidRequestError("if_active must be an id or a Label, not ACTIVE")
+    return None if value is None else place(value, "if_active")  # type: ignore[return-value]
+
+
+def move(value: Any, label: str | None) -> bool:
+    """Whether a write takes its label from the checkpoint that has it."""
+    if value and label is None:
+        raise InvalidRequestError("move takes a label from another checkpoint, and label is missing")
+    return bool(value)
+
+
+def session_of(place: Place, session_id: Any) -> UUID | None:
+    """The session that a label, or ACTIVE, is of; an id says so itself."""
+    if isinstance(place, UUID):
+        if session_id is not None:
+            raise InvalidRequestError("session_id comes with a Label or ACTIVE; a checkpoint_id is enough")
+        return None
+    if session_id is None:
+        raise session_missing()
+    return to_id(session_id, "session_id")
+
+
 def optional_place(value: Any, name: str) -> Place | None:
     return None if value is None else place(value, name)
 
@@ -167,6 +216,11 @@ def order(value: Any) -> Order:
 
 def children(value: Any) -> Children:
     found: Children = _one_of(Children, value, "children")
+    return found
+
+
+def dangling(value: Any) -> Dangling:
+    found: Dangling = _one_of(Dangling, value, "dangling")
     return found
 
 

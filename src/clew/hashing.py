@@ -16,6 +16,9 @@ EMPTY_CHAIN = bytes(16)
 content_hash = xxhash.xxh3_128_digest
 """The 16-byte hash of one stored value."""
 
+content_hasher = xxhash.xxh3_128
+"""The same for a value that comes in pieces: `update` takes one, `digest` gives the hash."""
+
 _row_digest = xxhash.xxh3_64_digest
 _pack = msgspec.msgpack.Encoder().encode
 _first_bits: Callable[[bytes], tuple[int]] = struct.Struct(">Q").unpack

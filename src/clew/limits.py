@@ -16,6 +16,19 @@ MAX_ATTACHMENTS_PER_WRITE = 100_000
 MAX_NESTING = 256  # levels of objects and arrays in one value, the value itself included
 MAX_COUNT = 2**63 - 1  # the largest `limit` or `offset`
 
+INDEX_BATCH_MESSAGES = 1_024  # that are indexed for search in one transaction, while others wait to write
+INDEX_BATCH_BYTES = 1024 * 1024
+INDEX_BATCH_SECONDS = 0.25
+UNINDEX_BATCH_MESSAGES = 64  # whose words one transaction takes out of the index one by one
+MERGED_BATCH_MESSAGES = 1_024  # the same where they are only marked, and go when the index is merged
+MERGED_BATCH_PAGES = 500  # of the index, of 4 KiB, that one transaction merges
+MERGED_PER_UNINDEXED = 400  # messages whose words are merged in the time in which those of one are taken out
+MAX_UNINDEXED_MESSAGES = 2_000  # whose words one transaction takes out of a large index; for more it is built anew
+MAX_MERGED_MESSAGES = 200_000  # of an index that one transaction merges
+MAX_RANKED_MESSAGES = 2_000  # that are compared with each other, of those that a search finds
+MAX_FAMILIES_ASKED = 1_000  # that a search asks the index for; where more are meant it looks at what it finds
+DEFAULT_HITS = 20
+
 PREFIX_CACHE_BYTES = 64 * 1024 * 1024
 """How much a store remembers of conversations it wrote in full, so that the next full list is compared in memory."""
 
@@ -48,3 +61,10 @@ MAX_KEPT_ANSWER_BYTES = 64 * 1024 * 1024  # of all of them together
 KEPT_ANSWER_SECONDS = 24 * 3600.0
 MAX_RATE_BUCKETS = 10_000  # callers whose requests a server counts, and API keys of which it knows that they were right
 WRONG_KEYS_A_MINUTE = 10  # that an address may come with
+MAX_RECORD_BYTES = 32 * 1024 * 1024  # of one line of a source of an import; of a longer one the strings are cut
+MAX_DOCUMENT_BYTES = 512 * 1024 * 1024  # of one JSON document of a source of an import, which is read whole
+MAX_IMPORT_GROUP_BYTES = 4 * 1024 * 1024  # of the messages and records that an import writes as one checkpoint
+MAX_IMPORT_GROUP_MESSAGES = 500
+MAX_STEP_SECONDS = 300.0  # a longer pause between two steps of a session is no time in which it was active
+STATS_BATCH = 500  # messages that statistics and checks of a conversation read at once
+BIGGEST_SESSIONS = 10  # that statistics of a store tell

@@ -30,6 +30,7 @@ __all__ = [
     "Page",
     "Role",
     "Same",
+    "SearchHit",
     "Session",
     "SessionStatus",
     "SessionSummary",
@@ -307,6 +308,31 @@ class SessionSummary(_SessionFields, frozen=True, kw_only=True):
     checkpoint_count: int
     active_checkpoint_id: UUID | None = None
     last_message_at: datetime | None = None
+    damage: str | None = None
+
+
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a search found, and where it stands.
+
+    It is shown in the session that wrote it, or, where that is not searched, in the oldest of its forks and copies that
+    has it; `checkpoint_id` is the first checkpoint there that has it, `created_at` is of that, and `position` counts
+    the messages before it. `tool` is the tool that it calls or answers. `snippet` is the part of its text where the
+    words stand, in one line, and each of `marks` is from where to where in it. The greater the `score`, the better it
+    fits; only scores of one search can be compared. `damage` says what cannot be trusted, None where all is well.
+    """
+
+    session_id: UUID
+    title: str
+    cwd: str | None
+    source: str | None
+    checkpoint_id: UUID
+    created_at: datetime
+    position: int
+    role: str
+    tool: str | None
+    snippet: str
+    marks: list[tuple[int, int]]
+    score: float
     damage: str | None = None
 
 

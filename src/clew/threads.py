@@ -16,6 +16,17 @@ from weakref import WeakKeyDictionary
 T = TypeVar("T")
 
 
+class _Enduring(asyncio.Future[T]):
+    """A future that no cancellation ends: who awaits it is cancelled once the call has ended.
+
+    A task asks what it awaits to be cancelled. Where that refuses, the task remembers, and raises CancelledError when
+    it goes on. `asyncio.shield` would need a second future, and one more turn of the loop, for every call.
+    """
+
+    def cancel(self, msg: Any = None) -> bool:
+        return False
+
+
 class _Outbox:
     """Outcomes on their way to one event loop."""
 
@@ -70,12 +81,16 @@ class Threads:
         self._mutex = threading.Lock()
         self._outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
 
-    def run(self, call: Callable[[], T]) -> "asyncio.Future[T]":
-        """Run `call` in a thread; called in an event loop. A future cancelled before its turn is not run."""
+    def run(self, call: Callable[[], T], *, enduring: bool = False) -> "asyncio.Future[T]":
+        """Run `call` in a thread; called in an event loop.
+
+        A future cancelled before its turn is not run. One that is `enduring` cannot be cancelled: whoever awaits it
+        and is cancelled learns of it when the call has ended.
+        """
         if self._process != os.getpid():  # forked: the threads are the parent's, and its locks may be held for ever
             self._start_over()
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future: asyncio.Future[T] = _Enduring(loop=loop) if enduring else loop.create_future()
         outbox = self._outboxes.get(loop)
         if outbox is None:
             outbox = self._outboxes[loop] = _Outbox(loop)

@@ -41,3 +41,17 @@ def to_rfc3339(moment: datetime) -> str:
     else:
         precision = "microseconds"
     return moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def moment_of(text: str, name: str) -> datetime:
+    """The moment that a person has typed as ISO 8601: a date, or a date and time; in UTC where it names no zone.
+
+    InvalidRequestError, naming the argument, where it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequestError(
+            f"{name} must be a date or time in ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z"
+        ) from None

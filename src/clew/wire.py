@@ -22,11 +22,24 @@ from clew.model import (
     Message,
     MigrationStatus,
     NewKey,
+    Page,
+    SearchHit,
     Session,
     SessionSummary,
     State,
 )
-from clew.reports import Backup, Compaction, Finding, Pruned, PrunePlan, Thinning
+from clew.reports import (
+    Backup,
+    Compaction,
+    Finding,
+    Flaw,
+    Moved,
+    Pruned,
+    PrunePlan,
+    SessionStats,
+    StoreStats,
+    Thinning,
+)
 from clew.times import to_rfc3339
 
 # What a terminal could act on and JSON lets stand as it is, and lone surrogates, which UTF-8 cannot hold. Outside of
@@ -102,6 +115,30 @@ def session_shown(
         **_origin(value),
         "owner": value.owner,
     }
+
+
+def hit(value: SearchHit) -> dict[str, Any]:
+    """A message that a search found."""
+    return {
+        "session_id": str(value.session_id),
+        "title": value.title,
+        "cwd": value.cwd,
+        "source": value.source,
+        "checkpoint_id": str(value.checkpoint_id),
+        "created_at": to_rfc3339(value.created_at),
+        "position": value.position,
+        "role": value.role,
+        "tool": value.tool,
+        "snippet": value.snippet,
+        "marks": [list(mark) for mark in value.marks],
+        "score": value.score,
+        "damage": value.damage,
+    }
+
+
+def hits(page: Page[SearchHit]) -> dict[str, Any]:
+    """A page of them."""
+    return {"hits": [hit(value) for value in page], "next_cursor": page.next_cursor}
 
 
 def checkpoint(value: Checkpoint) -> dict[str, Any]:
@@ -192,6 +229,42 @@ def finding(value: Finding) -> dict[str, Any]:
         "position": value.position,
         "attachment": value.attachment,
     }
+
+
+def flaw(value: Flaw) -> dict[str, Any]:
+    """Something in a conversation that providers refuse."""
+    return {"code": value.code, "position": value.position, "id": value.id, "message": value.message}
+
+
+def moved(value: Moved) -> dict[str, Any]:
+    """Sessions that are in another directory now."""
+    return {
+        "sessions": [
+            {
+                "session_id": str(item.session_id),
+                "title": item.title,
+                "old_cwd": item.old_cwd,
+                "cwd": item.cwd,
+            }
+            for item in value.sessions
+        ],
+        "damaged": [str(id) for id in value.damaged],
+    }
+
+
+def session_stats(value: SessionStats) -> dict[str, Any]:
+    """What is in a conversation."""
+    told: dict[str, Any] = msgspec.to_builtins(value)
+    for name in ("first_at", "last_at"):
+        moment = getattr(value, name)
+        told[name] = None if moment is None else to_rfc3339(moment)
+    return told
+
+
+def store_stats(value: StoreStats) -> dict[str, Any]:
+    """What is in a store."""
+    told: dict[str, Any] = msgspec.to_builtins(value)
+    return {**told, "saved_bytes": value.saved_bytes}
 
 
 def api_key(value: ApiKey) -> dict[str, Any]:

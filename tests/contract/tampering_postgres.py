@@ -19,7 +19,7 @@ _TEXTS = """
     SELECT c.oid::regclass::text, a.attname, format_type(a.atttypid, NULL)
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
     WHERE c.relname LIKE 'clew\\_%' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0
-        AND NOT a.attisdropped AND format_type(a.atttypid, NULL) IN ('text', 'bytea', 'jsonb')
+        AND NOT a.attisdropped AND format_type(a.atttypid, NULL) IN ('text', 'bytea', 'jsonb', 'tsvector')
 """
 
 

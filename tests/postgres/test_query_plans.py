@@ -36,13 +36,25 @@ READS_IT_ALL = {
     "count_sessions_filtered",  # a total only by looking at each
     "count_sessions_of_owner",
     "delete_unreached_content",  # all content of one family
+    "empty_index",  # for an index that is thrown away
+    "families_searched",  # once a search: which sessions have a directory, no index says
+    "forget_indexed",
+    "forget_places",
+    "stray_indexed",  # for verify
     "list_keys",  # a list without pages, of the few that a server has
     "session_families",
+    "sessions_in_directory",  # what is moved once in a while needs no index that every session pays for
+    "stats_sessions",  # statistics count everything there is
+    "stats_days",
+    "stats_stored",
+    "stats_copied",
+    "stats_biggest",
     "stray_tips",
+    "stray_directories",
     *(f"{kind}_families" for kind in ("timeline", "content", "checkpoint", "entry", "attachment", "waiting", "chunk")),
 }
 
-A_FEW_ROWS = {"clew_change_origin", "clew_session_count"}
+A_FEW_ROWS = {"clew_change_origin", "clew_session_count", "clew_search_state"}
 """Tables that never have more, which may be read whole."""
 
 FILLED = """
@@ -70,8 +82,15 @@ SELECT g, g, 'label ' || q, 'name', 'application/octet-stream', 2, NULL, '\\x01'
 FROM generate_series({0}, {1}) AS g, generate_series(1, 5) AS q;
 INSERT INTO clew_chunk
 SELECT g, int4send(q), 0, '\\x01' FROM generate_series({0}, {1}) AS g, generate_series(1, 5) AS q;
+INSERT INTO clew_message_index (family, content, words)
+SELECT g, int4send(q), ('word:1 rare' || g || ':2')::tsvector
+FROM generate_series({0}, {1}) AS g, generate_series(1, 3) AS q;
+INSERT INTO clew_message_place
+SELECT g, int4send(q), g, q, q FROM generate_series({0}, {1}) AS g, generate_series(1, 3) AS q;
+INSERT INTO clew_indexed_timeline SELECT g, g, 4, 3 FROM generate_series({0}, {1}) AS g;
 INSERT INTO clew_api_key SELECT md5('k' || g)::uuid, sha256(int4send(g)), 'name', 'read', g, NULL, NULL, 0
 FROM generate_series({0}, {1}) AS g;
+INSERT INTO clew_former_directory SELECT g, '/' || g, 0 FROM generate_series({0}, {1}) AS g;
 INSERT INTO clew_purged SELECT md5('p' || g)::uuid, g FROM generate_series({0}, {1}) AS g;
 """
 

@@ -69,6 +69,9 @@ DAMAGE: dict[str, tuple[str, str, str]] = {
         f"INSERT INTO clew_waiting_attachment VALUES ({NOBODY}, 1, '', '', NULL, 0, NULL, '\\x00', 0)",
         "reference", f"family {NOBODY}: an attachment waits",
     ),
+    "a former directory of a session that is not there": (
+        "INSERT INTO clew_former_directory VALUES (0, '/a', 0)", "reference", "1 former directories belong to sessions",
+    ),
     "pieces of a family that is not there": (
         f"INSERT INTO clew_chunk VALUES ({NOBODY}, '\\x00', 0, '\\x00')", "reference", f"family {NOBODY}: a piece",
     ),

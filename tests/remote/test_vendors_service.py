@@ -8,7 +8,7 @@ import pytest
 from tests.support.http_server import LiveServer, live_server
 
 import clew
-from clew import InvalidRequestError, NotFoundError, Session, SessionStatus, Store
+from clew import ACTIVE, InvalidRequestError, NotFoundError, Session, SessionStatus, Store
 from clew.testing.contract.base import active, ids, users
 
 KEY = "clew_a-secret"
@@ -74,6 +74,7 @@ ANY_CALL: dict[str, Callable[[Store, Session], Any]] = {
     "find_checkpoint": lambda store, made: store.find_checkpoint(made.id, "label"),
     "find_checkpoints": lambda store, made: store.find_checkpoints(metadata={"k": 1}),
     "find_session": lambda store, made: store.find_session("tool", "1"),
+    "find_session_summary": lambda store, made: store.find_session_summary("tool", "1"),
     "fork_session": lambda store, made: store.fork_session(made.id),
     "get_active_checkpoint": lambda store, made: store.get_active_checkpoint(made.id),
     "get_attachment": lambda store, made: store.get_attachment(active(made).id, "f"),
@@ -95,6 +96,13 @@ ANY_CALL: dict[str, Callable[[Store, Session], Any]] = {
     "revoke_key": lambda store, made: store.revoke_key(made.id),
     "set_active_checkpoint": lambda store, made: store.set_active_checkpoint(made.id, active(made).id),
     "set_label": lambda store, made: store.set_label(active(made).id, "label"),
+    "search": lambda store, made: store.search("a"),
+    "update_search_index": lambda store, made: store.update_search_index(),
+    "move_directory": lambda store, made: store.move_directory("/a", "/b"),
+    "repair": lambda store, made: store.repair(made.id),
+    "session_stats": lambda store, made: store.session_stats(made.id),
+    "store_stats": lambda store, made: store.store_stats(),
+    "validate": lambda store, made: store.validate(made.id),
     "update_session": lambda store, made: store.update_session(made.id, title="Renamed"),
     "verify": lambda store, made: list(store.verify()),
     "watch": lambda store, made: list(store.watch(idle_timeout=0)),
@@ -143,6 +151,7 @@ class TestTheVendorsService:
         assert ids(store.list_checkpoints(made.id)) == [active(made).id, step.id, full.id]
         assert store.update_session(made.id, title="Renamed").title == "Renamed"
         assert store.get_messages(step.id, start=-1) == users("b")
+        assert store.get_messages(ACTIVE, session_id=made.id, stop=1) == users("x")
         store.delete_session(made.id)
         assert ids(store.list_sessions(status="DELETED")) == [made.id]
         assert store.get_session(made.id).status == SessionStatus.DELETED
@@ -170,6 +179,7 @@ class TestTheVendorsService:
             lambda store, id: store.create_session("", id=id),
             lambda store, id: store.create_session("", session_metadata={"k": 1}),
             lambda store, id: store.find_session("tool", "1"),
+            lambda store, id: store.find_session_summary("tool", "1"),
             lambda store, id: store.list_sessions(cwd="/r"),
             lambda store, id: store.list_sessions(count=True),
             lambda store, id: store.list_sessions(source="tool", source_id="1"),

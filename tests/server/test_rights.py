@@ -12,7 +12,9 @@ from clew.backend import (
     Backend,
     CheckpointQuery,
     CheckpointSearch,
+    DirectoryMove,
     ForbiddenError,
+    MessageSearch,
     NewApiKey,
     NewAttachment,
     NewAttachments,
@@ -42,6 +44,8 @@ class Subject(NamedTuple):
 
 
 Call = Callable[[Backend, Subject], Any]
+
+MOVE = DirectoryMove(old="/here", new="/there", dry_run=True)
 
 
 def new_session(**fields: Any) -> NewSession:
@@ -78,6 +82,7 @@ READS: dict[str, Call] = {
     "list_attachments": lambda b, s: b.list_attachments(s.checkpoint, ""),
     "get_attachment": lambda b, s: b.get_attachment(s.checkpoint, "file", None, None),
     "list_changes": lambda b, s: b.list_changes(0, s.session, 10),
+    "search": lambda b, s: b.search(MessageSearch(text="a", limit=10, session_id=s.session)),
 }
 """What shows something of one session."""
 
@@ -109,10 +114,14 @@ MAKES: dict[str, Call] = {
 LISTS: dict[str, Call] = {
     "list_sessions": lambda b, _: [item.owner for item in b.list_sessions(SessionQuery(limit=10))],
     "find_session": lambda b, _: [b.find_session("tool", "1").owner],
+    "find_session_summary": lambda b, _: [b.find_session_summary("tool", "1").owner],
     "find_checkpoints": lambda b, _: owners(
         b, b.find_checkpoints(CheckpointSearch(metadata=None, source=None, limit=99))
     ),
     "list_changes": lambda b, _: owners(b, b.list_changes(0, None, 99).items),
+    "search": lambda b, _: owners(b, b.search(MessageSearch(text="a", limit=99))),
+    "store_stats": lambda b, _: owners(b, b.store_stats(None).biggest),
+    "move_directory": lambda b, _: owners(b, b.move_directory(MOVE).sessions),
 }
 """What tells of the sessions of one owner."""
 
@@ -133,6 +142,7 @@ MANAGES: dict[str, Call] = {
 
 KNOWN: dict[str, Call] = {
     "last_change": lambda b, _: b.last_change(),
+    "update_search_index": lambda b, _: b.update_search_index(None),
     "open_watcher": lambda b, _: b.open_watcher().close(),
 }
 """What says that something has happened, not what."""
@@ -156,7 +166,7 @@ class World:
 
     def _subject(self, owner: str | None, visibility: str, source_id: str) -> Subject:
         session = self.store.create_session(
-            "", messages=users("a"), owner=owner, visibility=visibility, source="tool", source_id=source_id
+            "", messages=users("a"), owner=owner, visibility=visibility, source="tool", source_id=source_id, cwd="/here"
         )
         root = active(session).id
         self.store.set_label(root, "label")
@@ -277,6 +287,19 @@ def test_that_something_has_happened_is_told_to_every_key(world: World, call: Ca
     assert refused(world, world.to(None), call, world.private) is UnauthorizedError
 
 
+def test_only_their_own_sessions_move_with_a_directory(world: World) -> None:
+    real = msgspec.structs.replace(MOVE, dry_run=False)
+
+    def move(backend: Backend, _: Subject) -> Any:
+        return backend.move_directory(real)
+
+    assert refused(world, world.to("Bob", Role.READ), move, world.private) is ForbiddenError
+    assert refused(world, world.to(None), move, world.private) is UnauthorizedError
+    assert owners(world.store._backend, world.to("Bob").move_directory(real).sessions) == ["Bob"]
+    assert {item.owner for item in world.store.list_sessions(cwd="/there")} == {"Bob"}
+    assert world.store.get_session(world.private.session).cwd == "/here"
+
+
 def test_nobody_may_act_in_the_name_of_another(world: World) -> None:
     backend = world.to("Bob")
     calls: list[Call] = [
@@ -292,8 +315,12 @@ def test_nobody_may_act_in_the_name_of_another(world: World) -> None:
         ),
         lambda b, _: b.list_sessions(SessionQuery(limit=1, owner="Ada")),
         lambda b, _: b.find_session("tool", "1", "Ada"),
+        lambda b, _: b.find_session_summary("tool", "1", "Ada"),
         lambda b, _: b.find_checkpoints(CheckpointSearch(metadata=None, source=None, limit=1, owner="Ada")),
         lambda b, _: b.list_changes(0, None, 1, "Ada"),
+        lambda b, _: b.search(MessageSearch(text="a", limit=1, owner="Ada")),
+        lambda b, _: b.store_stats("Ada"),
+        lambda b, _: b.move_directory(DirectoryMove(old="/here", new="/there", owner="Ada")),
     ]
     mine = backend.create_session(new_session())
     subject = Subject(mine.id, active(mine).id)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.server.agent_reader import read_state
 
+from clew.conversation.strict import strict_message, strict_messages, strict_value
 from clew.messages import encode_message, encode_metadata, join_bodies
-from clew.server.strict import strict_message, strict_messages, strict_value
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}

@@ -172,6 +172,17 @@ class TestWhatIsNotAStore:
         assert connection.execute("PRAGMA application_id").fetchall() == [(APPLICATION_ID,)]
         connection.close()
 
+    def test_a_new_file_that_another_process_is_setting_up_is_waited_for(self, tmp_path: Path) -> None:
+        path = tmp_path / "store.db"
+        path.touch()
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN EXCLUSIVE")  # as while it is switched to WAL
+        with pytest.raises(clew.UnavailableError, match="locked"):
+            clew.open(path, busy_timeout=0.01)
+        other.execute("ROLLBACK")
+        other.close()
+        clew.open(path).close()
+
     def test_a_directory(self, tmp_path: Path) -> None:
         with pytest.raises(clew.UnavailableError, match="is a directory"):
             clew.open(tmp_path)

@@ -9,12 +9,14 @@ from clew.postgres import PostgresBackend, open_backend
 
 TABLES = (
     "clew_session", "clew_tip", "clew_purged", "clew_checkpoint", "clew_timeline", "clew_entry", "clew_content",
-    "clew_attachment", "clew_waiting_attachment", "clew_chunk", "clew_api_key",
+    "clew_attachment", "clew_waiting_attachment", "clew_chunk", "clew_api_key", "clew_former_directory",
+    "clew_message_index", "clew_message_place", "clew_indexed_timeline",
 )  # fmt: skip
 
 _EMPTY = "; ".join(
     [
         *(f"DELETE FROM {table}" for table in TABLES),
+        "UPDATE clew_search_state SET version = 0, changed = 0",
         "DELETE FROM clew_session_count",
         "INSERT INTO clew_session_count SELECT status, slot, 0"
         " FROM unnest(ARRAY['ACTIVE', 'DELETED']) AS status, generate_series(0, 15) AS slot",

@@ -128,7 +128,7 @@ def _is_plain(new: NewCheckpoint, parent: Node) -> bool:
     """Whether the checkpoint is messages after all of its parent's, and metadata, and nothing else."""
     whole = _takes_all(new, parent.point)
     ends = parent.point.is_end or (not new.bodies and parent.point.timeline is not None)
-    expected = new.if_active is None or new.if_active.bytes == parent.row.id
+    expected = new.if_active is None or (isinstance(new.if_active, UUID) and new.if_active.bytes == parent.row.id)
     return may_be_plain(new) and whole and ends and expected and sum(map(len, new.bodies)) <= _MAX_BYTES
 
 

@@ -7,20 +7,31 @@ from contextlib import closing
 from typing import TypeVar
 from uuid import UUID
 
-from clew.backend import Durability, NewCheckpoint, Report, Watcher
+from clew.backend import Durability, MessageSearch, NewCheckpoint, Report, Watcher
 from clew.errors import InvalidRequestError, UnavailableError
-from clew.model import ApiKey, BackendInfo, Checkpoint, MigrationStatus
+from clew.model import ApiKey, BackendInfo, Checkpoint, MigrationStatus, Page, SearchHit
 from clew.postgres import addresses, append, compaction, connections, integrity, migrations, registry, watching
 from clew.postgres.calls import Call
 from clew.postgres.connections import Settings
 from clew.postgres.errors import closed, reading_rows, translating
 from clew.postgres.guarded import Connection
 from clew.postgres.watching import Notifier, PostgresWatcher
-from clew.relational import attachments, checkpoints, keys, purge, rows, verification
+from clew.relational import (
+    attachments,
+    checkpoints,
+    index_check,
+    indexing,
+    keys,
+    purge,
+    rows,
+    searching,
+    statistics,
+    verification,
+)
 from clew.relational.backend import RelationalBackend, Work
 from clew.relational.heads import read_head
 from clew.relational.transaction import Transaction
-from clew.reports import Backup, Compaction, Finding, Progress
+from clew.reports import Backup, Compaction, Finding, Progress, StoreStats
 
 T = TypeVar("T")
 
@@ -70,6 +81,24 @@ class PostgresBackend(RelationalBackend):
         self._heads.put(plan.head)
         return rows.checkpoint(plan.row, self._deferred(new.id))
 
+    def search(self, search: MessageSearch) -> Page[SearchHit]:
+        if not self._settings.read_only:
+            return super().search(search)
+
+        def look(db: Transaction) -> Page[SearchHit]:
+            if not indexing.is_complete(db):
+                raise UnavailableError(
+                    "the search index does not know all messages yet, and a read-only store cannot index them: search "
+                    "once with a store that may write"
+                )
+            return searching.find(db, search)
+
+        return self._read(look)
+
+    def update_search_index(self, report: Report | None) -> None:
+        if not self._settings.read_only:
+            super().update_search_index(report)
+
     def find_key(self, digest: bytes) -> ApiKey | None:
         self._check_open()
         with reading_rows():
@@ -86,11 +115,18 @@ class PostgresBackend(RelationalBackend):
         self._check_open()
         return verification.verify(
             self._read_at_leisure,
-            (lambda: self._read_at_leisure(integrity.stray_tips),),
+            (
+                lambda: self._read_at_leisure(integrity.stray_tips),
+                lambda: self._read_at_leisure(integrity.stray_directories),
+                lambda: self._read_at_leisure(index_check.strays),
+            ),
             report,
             families_by=integrity.FAMILIES,
-            of_family=(integrity.strays, integrity.disowned, integrity.searched),
+            of_family=(integrity.strays, integrity.disowned, integrity.searched, index_check.of_family),
         )
+
+    def store_stats(self, owner: str | None) -> StoreStats:
+        return self._read_at_leisure(lambda db: statistics.store_stats(db, owner))
 
     def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
         self._check_open()
@@ -108,6 +144,7 @@ class PostgresBackend(RelationalBackend):
             damaged += not self._write(lambda db: purge.collect_family(db, family), repeatable=True)  # noqa: B023
             if report is not None:
                 report(Progress(done=done, total=len(families), unit="families"))
+        self._write(index_check.mend, repeatable=True)
         with translating(), closing(self._connect()) as connection:
             compaction.vacuum(connection)
         if damaged:

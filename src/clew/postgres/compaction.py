@@ -6,7 +6,9 @@ from clew.relational.transaction import Transaction
 
 _TABLES = (
     "clew_session", "clew_tip", "clew_purged", "clew_checkpoint", "clew_timeline", "clew_entry", "clew_content",
-    "clew_attachment", "clew_waiting_attachment", "clew_chunk",
+    "clew_attachment", "clew_waiting_attachment", "clew_chunk", "clew_message_index", "clew_message_place",
+    "clew_indexed_timeline",
+    "clew_former_directory",
 )  # fmt: skip
 
 

@@ -38,6 +38,13 @@ def stray_tips(db: Transaction) -> list[Finding]:
     return [Finding(kind="reference", message=f"{count} sessions are listed that are not there")] if count else []
 
 
+def stray_directories(db: Transaction) -> list[Finding]:
+    """Where sessions were before that are not there."""
+    ((count,),) = db.fetch_all("stray_directories", {})
+    message = f"{count} former directories belong to sessions that are not there"
+    return [Finding(kind="reference", message=message)] if count else []
+
+
 def strays(db: Transaction, family: int) -> list[Finding]:
     """Rows of a family that lead nowhere, or are there twice."""
     found = db.fetch_all("strays_of_family", {"family": family})

@@ -28,6 +28,7 @@ _COUNT = {
         "owners of sessions and API keys",
         "SELECT (SELECT count(*) FROM clew_session WHERE owner IS NOT NULL) + (SELECT count(*) FROM clew_api_key)",
     ),
+    5: ("former directories of sessions", "SELECT count(*) FROM clew_former_directory"),
 }
 """What undoing a migration would lose, and how many of it there are."""
 

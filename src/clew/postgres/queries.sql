@@ -131,7 +131,11 @@ WITH page AS MATERIALIZED (
         SELECT FROM clew_session AS s
         WHERE s.key = t.session
             AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text OR EXISTS (
+                SELECT FROM clew_former_directory AS f
+                WHERE f.session = s.key AND hashtextextended(f.cwd, 0) = hashtextextended(:cwd::text COLLATE "C", 0)
+                    AND f.cwd = :cwd::text OFFSET 0
+            ))
             AND (:source::text IS NULL OR s.source = :source::text)
             AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
             AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
@@ -195,7 +199,11 @@ WITH page AS MATERIALIZED (
         SELECT FROM clew_session AS s
         WHERE s.key = t.session AND s.owner = :owner::text
             AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text OR EXISTS (
+                SELECT FROM clew_former_directory AS f
+                WHERE f.session = s.key AND hashtextextended(f.cwd, 0) = hashtextextended(:cwd::text COLLATE "C", 0)
+                    AND f.cwd = :cwd::text OFFSET 0
+            ))
             AND (:source::text IS NULL OR s.source = :source::text)
             AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
             AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
@@ -245,7 +253,11 @@ WITH page AS MATERIALIZED (
             AND s.source = :source::text AND s.source_id = :source_id::text
             AND (:owner::text IS NULL OR s.owner = :owner::text)
             AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-            AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+            AND (:cwd::text IS NULL OR s.cwd = :cwd::text OR EXISTS (
+                SELECT FROM clew_former_directory AS f
+                WHERE f.session = s.key AND hashtextextended(f.cwd, 0) = hashtextextended(:cwd::text COLLATE "C", 0)
+                    AND f.cwd = :cwd::text OFFSET 0
+            ))
             AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
             AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
             AND (:metadata::object IS NULL OR coalesce((
@@ -297,7 +309,11 @@ WHERE status = 'ACTIVE' AND :active::boolean OR status = 'DELETED' AND :deleted:
 SELECT count(*) FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session
 WHERE (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
     AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-    AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+    AND (:cwd::text IS NULL OR s.cwd = :cwd::text OR EXISTS (
+                SELECT FROM clew_former_directory AS f
+                WHERE f.session = s.key AND hashtextextended(f.cwd, 0) = hashtextextended(:cwd::text COLLATE "C", 0)
+                    AND f.cwd = :cwd::text OFFSET 0
+            ))
     AND (:source::text IS NULL OR s.source = :source::text)
     AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
     AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
@@ -314,7 +330,11 @@ SELECT count(*) FROM clew_tip AS t JOIN clew_session AS s ON s.key = t.session
 WHERE t.owner = :owner::text AND s.owner = :owner::text
     AND (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
     AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-    AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+    AND (:cwd::text IS NULL OR s.cwd = :cwd::text OR EXISTS (
+                SELECT FROM clew_former_directory AS f
+                WHERE f.session = s.key AND hashtextextended(f.cwd, 0) = hashtextextended(:cwd::text COLLATE "C", 0)
+                    AND f.cwd = :cwd::text OFFSET 0
+            ))
     AND (:source::text IS NULL OR s.source = :source::text)
     AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
     AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
@@ -335,7 +355,11 @@ SELECT count(*) FROM (
         AND s.source = :source::text AND s.source_id = :source_id::text
         AND (:owner::text IS NULL OR s.owner = :owner::text)
         AND (:visibility::text IS NULL OR s.visibility = :visibility::text)
-        AND (:cwd::text IS NULL OR s.cwd = :cwd::text)
+        AND (:cwd::text IS NULL OR s.cwd = :cwd::text OR EXISTS (
+                SELECT FROM clew_former_directory AS f
+                WHERE f.session = s.key AND hashtextextended(f.cwd, 0) = hashtextextended(:cwd::text COLLATE "C", 0)
+                    AND f.cwd = :cwd::text OFFSET 0
+            ))
         AND (:parent_session_id::uuid IS NULL OR s.parent_session_id = :parent_session_id::uuid)
         AND (:search::text IS NULL OR strpos(coalesce(s.title_folded, s.title), :search::text) > 0)
         AND (:metadata::object IS NULL OR coalesce((
@@ -1196,6 +1220,11 @@ SET LOCAL statement_timeout = 0;
 -- How many sessions would be listed that are not there.
 SELECT count(*) FROM clew_tip AS t WHERE NOT EXISTS (SELECT FROM clew_session AS s WHERE s.key = t.session);
 
+-- name: stray_directories
+-- How many former directories belong to sessions that are not there.
+SELECT count(*) FROM clew_former_directory AS f
+WHERE NOT EXISTS (SELECT FROM clew_session AS s WHERE s.key = f.session);
+
 -- name: strays_of_family
 -- How many rows of a family lead nowhere or are there twice, by what they are.
 SELECT 'checkpoint', count(*) FROM clew_checkpoint AS c WHERE c.family = :family::bigint
@@ -1346,3 +1375,349 @@ SELECT id, digest, name, role, created_at, last_used_at, revoked_at, seal FROM c
 -- What may change of an API key.
 UPDATE clew_api_key SET last_used_at = :last_used_at::bigint, revoked_at = :revoked_at::bigint, seal = :seal::integer
 WHERE id = :id::uuid;
+
+-- name: former_directories
+-- Where a session was before, and the seal of each.
+SELECT cwd, seal FROM clew_former_directory WHERE session = :session::bigint ORDER BY cwd;
+
+-- name: add_former_directory
+-- That a session was in a directory.
+INSERT INTO clew_former_directory (session, cwd, seal) VALUES (:session::bigint, :cwd::text, :seal::integer)
+ON CONFLICT DO NOTHING;
+
+-- name: delete_former_directories
+-- What a purged session leaves of where it was.
+DELETE FROM clew_former_directory WHERE session = :session::bigint;
+
+-- name: sessions_in_directory
+-- The sessions whose directory begins with these bytes.
+SELECT id FROM clew_session
+WHERE substring(convert_to(cwd, 'UTF8') FOR octet_length(:beginning::bytea)) = :beginning::bytea
+    AND (:owner::text IS NULL OR owner = :owner::text)
+ORDER BY key;
+
+-- name: stats_sessions
+-- How many sessions there are of each status and source.
+SELECT t.status, s.source, count(*) FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key
+WHERE :owner::text IS NULL OR s.owner = :owner::text
+GROUP BY t.status, s.source;
+
+-- name: stats_days
+-- How many checkpoints were created on each day since 1970, and in how many sessions.
+SELECT floor(c.created_at / 86400000000.0)::bigint, count(*), count(DISTINCT c.session)
+FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+WHERE :owner::text IS NULL OR s.owner = :owner::text
+GROUP BY 1
+ORDER BY 1;
+
+-- name: stats_stored
+-- The messages that checkpoints reach, each once, and their bytes. A timeline is read as far as somebody stands on it, or
+-- branches off it: that is its part.
+WITH RECURSIVE
+point (family, timeline, length, checkpoints) AS MATERIALIZED (
+    SELECT c.family, c.timeline, c.length, count(*)
+    FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+    WHERE c.timeline IS NOT NULL AND (:owner::text IS NULL OR s.owner = :owner::text)
+    GROUP BY c.family, c.timeline, c.length
+),
+above (family, timeline, checkpoints) AS (
+    SELECT family, timeline, sum(checkpoints) FROM point GROUP BY family, timeline
+    UNION ALL
+    SELECT t.family, t.ancestor, above.checkpoints
+    FROM above JOIN clew_timeline AS t ON t.family = above.family AND t.key = above.timeline
+    WHERE t.ancestor < t.key
+),
+part (family, timeline, stop, checkpoints) AS MATERIALIZED (
+    SELECT family, timeline, stop, sum(checkpoints) FROM (
+        SELECT family, timeline, length AS stop, checkpoints FROM point
+        UNION ALL
+        SELECT t.family, t.ancestor, t.ancestor_length, above.checkpoints
+        FROM above JOIN clew_timeline AS t ON t.family = above.family AND t.key = above.timeline
+        WHERE t.ancestor < t.key
+    ) AS parts
+    GROUP BY family, timeline, stop
+),
+reach (family, timeline, stop) AS MATERIALIZED (
+    SELECT family, timeline, max(stop) FROM part GROUP BY family, timeline
+)
+SELECT count(*), coalesce(sum(octet_length(m.body)), 0)::bigint
+FROM (SELECT DISTINCT e.family, e.content FROM reach JOIN clew_entry AS e ON e.family = reach.family AND e.timeline = reach.timeline AND e.position < reach.stop) AS held
+JOIN clew_content AS m ON m.family = held.family AND m.key = held.content;
+
+-- name: stats_copied
+-- The bytes of the conversations of all checkpoints: of each part of a timeline, as often as checkpoints have it.
+WITH RECURSIVE
+point (family, timeline, length, checkpoints) AS MATERIALIZED (
+    SELECT c.family, c.timeline, c.length, count(*)
+    FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+    WHERE c.timeline IS NOT NULL AND (:owner::text IS NULL OR s.owner = :owner::text)
+    GROUP BY c.family, c.timeline, c.length
+),
+above (family, timeline, checkpoints) AS (
+    SELECT family, timeline, sum(checkpoints) FROM point GROUP BY family, timeline
+    UNION ALL
+    SELECT t.family, t.ancestor, above.checkpoints
+    FROM above JOIN clew_timeline AS t ON t.family = above.family AND t.key = above.timeline
+    WHERE t.ancestor < t.key
+),
+part (family, timeline, stop, checkpoints) AS MATERIALIZED (
+    SELECT family, timeline, stop, sum(checkpoints) FROM (
+        SELECT family, timeline, length AS stop, checkpoints FROM point
+        UNION ALL
+        SELECT t.family, t.ancestor, t.ancestor_length, above.checkpoints
+        FROM above JOIN clew_timeline AS t ON t.family = above.family AND t.key = above.timeline
+        WHERE t.ancestor < t.key
+    ) AS parts
+    GROUP BY family, timeline, stop
+),
+reach (family, timeline, stop) AS MATERIALIZED (
+    SELECT family, timeline, max(stop) FROM part GROUP BY family, timeline
+),
+line (family, timeline, position, so_far) AS (
+    SELECT e.family, e.timeline, e.position, sum(octet_length(m.body)) OVER (PARTITION BY e.family, e.timeline ORDER BY e.position)
+    FROM reach
+    JOIN clew_entry AS e ON e.family = reach.family AND e.timeline = reach.timeline AND e.position < reach.stop
+    JOIN clew_content AS m ON m.family = e.family AND m.key = e.content
+)
+SELECT coalesce(sum(part.checkpoints * line.so_far), 0)::bigint
+FROM line JOIN part ON part.family = line.family AND part.timeline = line.timeline AND part.stop = line.position + 1;
+
+-- name: stats_biggest
+-- The sessions whose checkpoints have the most bytes of messages, each message once.
+WITH RECURSIVE
+span (family, session, timeline, stop) AS (
+    (
+        SELECT c.family, c.session, c.timeline, max(c.length)
+        FROM clew_session AS s JOIN clew_checkpoint AS c ON c.family = s.family AND c.session = s.key
+        WHERE c.timeline IS NOT NULL AND (:owner::text IS NULL OR s.owner = :owner::text)
+        GROUP BY c.family, c.session, c.timeline
+    )
+    UNION
+    SELECT t.family, span.session, t.ancestor, t.ancestor_length
+    FROM span JOIN clew_timeline AS t ON t.family = span.family AND t.key = span.timeline
+    WHERE t.ancestor < t.key
+),
+reach (family, session, timeline, stop) AS MATERIALIZED (
+    SELECT family, session, timeline, max(stop) FROM span GROUP BY family, session, timeline
+),
+size (session, bytes) AS MATERIALIZED (
+    SELECT held.session, sum(octet_length(m.body))::bigint
+    FROM (SELECT DISTINCT e.family, reach.session, e.content FROM reach JOIN clew_entry AS e ON e.family = reach.family AND e.timeline = reach.timeline AND e.position < reach.stop) AS held
+    JOIN clew_content AS m ON m.family = held.family AND m.key = held.content
+    GROUP BY held.session
+    ORDER BY 2 DESC, 1
+    LIMIT :limit::bigint
+)
+SELECT s.id, s.title, size.bytes, t.checkpoint_count
+FROM size JOIN clew_session AS s ON s.key = size.session JOIN clew_tip AS t ON t.session = s.key
+ORDER BY size.bytes DESC, s.key;
+
+-- name: search_state
+-- What the search index knows: the words of which version, of changes up to which number.
+SELECT version, changed FROM clew_search_state;
+
+-- name: set_search_state
+-- The same, to be known from now on.
+UPDATE clew_search_state SET version = :version::bigint, changed = :changed::bigint;
+
+-- name: lock_index
+-- Keeps others from changing the search index.
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.clew_message_index', 0))::text;
+
+-- name: anything_unindexed
+-- Whether there are changes that the index does not know, be they decided or not.
+SELECT EXISTS (
+    SELECT FROM (
+        SELECT t.changed FROM clew_tip AS t WHERE t.changed > :changed::bigint ORDER BY t.changed DESC LIMIT 1
+    ) AS newest
+);
+
+-- name: unindexed_families
+-- The families of sessions that have changed after a number, each with the number, in order.
+SELECT t.changed, s.family
+FROM (
+    SELECT k.changed, k.session FROM clew_tip AS k WHERE k.changed > :changed::bigint ORDER BY k.changed LIMIT :limit::bigint
+) AS t
+CROSS JOIN LATERAL (SELECT k.family FROM clew_session AS k WHERE k.key = t.session OFFSET 0) AS s
+ORDER BY t.changed;
+
+-- name: unindexed_timelines
+-- The timelines of a family that are longer than the index knows, ancestors first.
+SELECT t.key, t.session, t.ancestor_length, i.length, i.seq, e.ends
+FROM clew_timeline AS t
+LEFT JOIN LATERAL (
+    SELECT k.length, k.seq FROM clew_indexed_timeline AS k WHERE k.family = t.family AND k.timeline = t.key OFFSET 0
+) AS i ON true
+CROSS JOIN LATERAL (
+    SELECT k.position + 1 AS ends FROM clew_entry AS k WHERE k.family = t.family AND k.timeline = t.key
+    ORDER BY k.position DESC LIMIT 1
+) AS e
+WHERE t.family = :family::bigint AND e.ends > coalesce(i.length, t.ancestor_length)
+ORDER BY t.key;
+
+-- name: unindexed_entries
+-- A range of a timeline's own entries, with the body of each message that is not in the index.
+SELECT e.position, e.content, substring(e.content FOR 16), CASE WHEN d.content IS NULL THEN c.body END
+FROM clew_entry AS e
+LEFT JOIN LATERAL (
+    SELECT k.content FROM clew_message_index AS k WHERE k.family = :family::bigint AND k.content = e.content OFFSET 0
+) AS d ON true
+LEFT JOIN LATERAL (
+    SELECT k.body FROM clew_content AS k WHERE k.family = :family::bigint AND k.key = e.content OFFSET 0
+) AS c ON true
+WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
+ORDER BY e.position;
+
+-- name: writers_of_entries
+-- The checkpoints of a session from one on that reach further on a timeline than a length.
+SELECT c.seq, c.length FROM clew_checkpoint AS c
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq >= :seq::bigint AND c.timeline = :timeline::bigint AND c.length > :start::bigint
+ORDER BY c.seq
+LIMIT :limit::bigint;
+
+-- name: insert_places
+-- Where messages stand on a timeline.
+INSERT INTO clew_message_place (family, content, timeline, position, seq)
+SELECT :family::bigint, n.content, :timeline::bigint, n.position, n.seq
+FROM unnest(:contents::bytea[], :positions::bigint[], :seqs::bigint[]) AS n (content, position, seq)
+ON CONFLICT DO NOTHING;
+
+-- name: set_indexed
+-- How much of a timeline is in the index.
+INSERT INTO clew_indexed_timeline (family, timeline, length, seq)
+VALUES (:family::bigint, :timeline::bigint, :length::bigint, :seq::bigint)
+ON CONFLICT (family, timeline) DO UPDATE SET length = excluded.length, seq = excluded.seq;
+
+-- name: index_messages
+-- The words and facts of messages.
+INSERT INTO clew_message_index (family, content, words)
+SELECT n.family, n.content, n.document::tsvector
+FROM unnest(:families::bigint[], :contents::bytea[], :documents::text[]) AS n (family, content, document)
+ON CONFLICT DO NOTHING;
+
+-- name: empty_index
+-- No message is in the index any more.
+DELETE FROM clew_message_index;
+
+-- name: forget_places
+-- No message stands anywhere, as far as the index knows.
+DELETE FROM clew_message_place;
+
+-- name: forget_indexed
+-- Nothing of any timeline is in the index.
+DELETE FROM clew_indexed_timeline;
+
+-- name: cut_places
+-- The places of entries that are about to go.
+DELETE FROM clew_message_place AS p USING clew_entry AS e
+WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :length::bigint
+    AND p.family = :family::bigint AND p.content = e.content AND p.timeline = :timeline::bigint AND p.position = e.position;
+
+-- name: cut_indexed
+-- A timeline gets shorter.
+UPDATE clew_indexed_timeline SET length = least(length, :length::bigint) WHERE family = :family::bigint AND timeline = :timeline::bigint;
+
+-- name: delete_indexed
+-- A timeline goes.
+DELETE FROM clew_indexed_timeline WHERE family = :family::bigint AND timeline = :timeline::bigint;
+
+-- name: forget_documents
+-- Messages of a family that no timeline has any more.
+DELETE FROM clew_message_index AS i WHERE i.family = :family::bigint
+    AND NOT EXISTS (SELECT FROM clew_entry AS e WHERE e.family = :family::bigint AND e.content = i.content);
+
+-- name: match_messages
+-- A page of the messages that a query finds, the best first, of equal ones the newest.
+SELECT found.family, found.content, found.key, found.score
+FROM (
+    SELECT m.family, m.content, m.key, ts_rank_cd(m.words, :ranked::text::tsquery, 1)::float8 AS score
+    FROM clew_message_index AS m
+    WHERE m.words @@ :query::text::tsquery
+) AS found
+WHERE :after_key::bigint IS NULL OR found.score < :after_score::text::float8
+    OR found.score = :after_score::text::float8 AND found.key < :after_key::bigint
+ORDER BY found.score DESC, found.key DESC
+LIMIT :limit::bigint;
+
+-- name: places_of_messages
+-- Where messages stand, by their order.
+SELECT wanted.place - 1, p.timeline, p.position, p.seq, wanted.family, t.session
+FROM unnest(:families::bigint[], :keys::bytea[]) WITH ORDINALITY AS wanted (family, key, place)
+CROSS JOIN LATERAL (
+    SELECT k.timeline, k.position, k.seq FROM clew_message_place AS k
+    WHERE k.family = wanted.family AND k.content = wanted.key
+    OFFSET 0
+) AS p
+CROSS JOIN LATERAL (
+    SELECT k.session FROM clew_timeline AS k WHERE k.family = wanted.family AND k.key = p.timeline OFFSET 0
+) AS t
+ORDER BY wanted.place, p.timeline, p.position;
+
+-- name: sessions_by_key
+-- Sessions by their keys.
+SELECT found.*
+FROM json_array_elements_text(:keys::json) AS wanted (key)
+CROSS JOIN LATERAL (
+    SELECT s.key, s.id, s.family, s.title, s.visibility, t.status, s.cwd, s.source, s.source_id, s.parent_session_id, s.forked_from,
+        (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata),
+        s.created_at, s.fingerprint, s.owner, t.active, t.next_seq, t.checkpoint_count, t.revision, t.updated_at,
+        t.last_message_at, s.seal, t.tip_seal, s.metadata,
+        (SELECT m.body FROM clew_content AS m WHERE m.family = s.family AND m.key = s.metadata)
+    FROM clew_session AS s
+    LEFT JOIN LATERAL (SELECT * FROM clew_tip AS k WHERE k.session = s.key OFFSET 0) AS t ON true
+    WHERE s.key = wanted.key::bigint
+    OFFSET 0
+) AS found;
+
+-- name: families_searched
+-- The families of sessions that a search is about.
+SELECT DISTINCT s.family FROM clew_session AS s JOIN clew_tip AS t ON t.session = s.key
+WHERE (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
+    AND (:source::text IS NULL OR s.source = :source::text)
+    AND (:cwd::text IS NULL OR s.cwd = :cwd::text
+        OR EXISTS (SELECT FROM clew_former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd::text))
+LIMIT :limit::bigint;
+
+-- name: families_searched_of_owner
+-- The same of the sessions of one owner.
+SELECT DISTINCT s.family FROM clew_tip AS t
+CROSS JOIN LATERAL (SELECT * FROM clew_session AS k WHERE k.key = t.session OFFSET 0) AS s
+WHERE t.owner = :owner::text
+    AND (t.status = 'ACTIVE' AND :active::boolean OR t.status = 'DELETED' AND :deleted::boolean)
+    AND (:source::text IS NULL OR s.source = :source::text)
+    AND (:cwd::text IS NULL OR s.cwd = :cwd::text
+        OR EXISTS (SELECT FROM clew_former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd::text))
+LIMIT :limit::bigint;
+
+-- name: first_holder
+-- The first checkpoint of a session, from one on, whose conversation has a message at a place: it lies on the timeline and
+-- reaches further, or on one that continues it from there on.
+SELECT (SELECT s.id FROM clew_session AS s WHERE s.key = c.session), c.seq, c.id,
+    (SELECT p.id FROM clew_checkpoint AS p WHERE p.family = c.family AND p.session = c.session AND p.seq = c.parent),
+    c.timeline, c.length, c.chain,
+    (SELECT substring(m.key FOR 16) FROM clew_content AS m WHERE m.family = c.family AND m.key = c.metadata), c.label,
+    c.created_at, c.updated_at, c.fingerprint, c.attachment_count, c.metadata, c.seal, c.family
+FROM clew_checkpoint AS c
+WHERE c.family = :family::bigint AND c.session = :session::bigint AND c.seq BETWEEN :seq::bigint AND :until::bigint
+    AND (c.timeline = :timeline::bigint AND c.length > :position::bigint
+        OR c.timeline = ANY (ARRAY(SELECT l.key::bigint FROM json_array_elements_text(:timelines::json) AS l (key))))
+ORDER BY c.seq
+LIMIT 1;
+
+-- name: unindexed_of_family
+-- How many messages of a family should be in the index, and are not.
+SELECT count(*) FROM clew_indexed_timeline AS i
+JOIN clew_entry AS e ON e.family = i.family AND e.timeline = i.timeline AND e.position < i.length
+LEFT JOIN clew_message_place AS p ON p.family = e.family AND p.content = e.content AND p.timeline = e.timeline AND p.position = e.position
+LEFT JOIN clew_message_index AS d ON d.family = e.family AND d.content = e.content
+WHERE i.family = :family::bigint AND (p.content IS NULL OR d.content IS NULL);
+
+-- name: stray_indexed
+-- How many messages are in the index, or have a place there, that are not there at all.
+SELECT (SELECT count(*) FROM clew_message_index AS d
+        WHERE NOT EXISTS (SELECT FROM clew_content AS c WHERE c.family = d.family AND c.key = d.content))
+    + (SELECT count(*) FROM clew_message_place AS p WHERE NOT EXISTS (
+        SELECT FROM clew_entry AS e
+        WHERE e.family = p.family AND e.timeline = p.timeline AND e.position = p.position AND e.content = p.content))
+    + (SELECT count(*) FROM clew_indexed_timeline AS i
+        WHERE NOT EXISTS (SELECT FROM clew_timeline AS t WHERE t.family = i.family AND t.key = i.timeline));

@@ -8,9 +8,10 @@ from uuid import UUID
 import psycopg
 
 from clew import limits
+from clew.postgres import matching
 from clew.postgres.objects import searchable_or_none
 from clew.postgres.queries import SQL
-from clew.relational.transaction import Key, Kind, Row, Transaction
+from clew.relational.transaction import Indexed, Key, Kind, Match, Row, Transaction, Wanted
 
 Cursor = psycopg.Cursor[Row]
 
@@ -22,6 +23,7 @@ class PostgresTransaction(Transaction):
     """Statements on a connection whose transaction is open; locks are taken only where it writes."""
 
     __slots__ = ("_cursor", "_writes")
+    keeps_documents = True
     unreadable = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted, psycopg.DataError)
 
     def __init__(self, cursor: Cursor, *, writes: bool) -> None:
@@ -102,6 +104,41 @@ class PostgresTransaction(Transaction):
 
     def count_change(self) -> None:
         pass  # the number of the transaction is that of the change
+
+    # -- the search index
+
+    def index(self, messages: Sequence[Indexed]) -> None:
+        if messages:
+            self.execute(
+                "index_messages",
+                {
+                    "families": [message.family for message in messages],
+                    "contents": [message.key for message in messages],
+                    "documents": [matching.document_text(message.document) for message in messages],
+                },
+            )
+
+    def unindex(self, messages: Sequence[Indexed], *, merge_later: bool = False) -> None:
+        raise NotImplementedError  # rows of an index that keeps documents are deleted
+
+    def empty_index(self) -> None:
+        self.execute("empty_index", {})
+
+    def insert_places(self, family: int, timeline: int, places: Sequence[tuple[Key, int, int]]) -> None:
+        if places:
+            keys, positions, seqs = zip(*places, strict=True)
+            place = {"family": family, "timeline": timeline}
+            self.execute("insert_places", {**place, "contents": keys, "positions": positions, "seqs": seqs})
+
+    def matches(self, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
+        return matching.matches(self, wanted, after)
+
+    def places_of(self, messages: Sequence[tuple[int | None, Key]]) -> list[Row]:
+        families, keys = [family for family, _ in messages], [key for _, key in messages]
+        return self.fetch_all("places_of_messages", {"families": families, "keys": keys})
+
+    def lock_index(self) -> None:
+        self.fetch_one("lock_index", {})
 
     # -- locks
 

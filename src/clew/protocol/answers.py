@@ -20,6 +20,7 @@ from clew.model import (
     Checkpoint,
     CheckpointSummary,
     Page,
+    SearchHit,
     Session,
     SessionStatus,
     SessionSummary,
@@ -29,7 +30,7 @@ from clew.model import (
 )
 from clew.protocol.codec import Bodies, Json
 from clew.protocol.failures import Failure
-from clew.reports import Compaction, Finding, Progress
+from clew.reports import Compaction, Finding, Moved, Progress, StoreStats
 
 Unread = Callable[[UUID], State]
 """Makes the state of a checkpoint that is read when it is first touched."""
@@ -231,6 +232,18 @@ class SessionList(Answer, kw_only=True):
         return Page([form.value() for form in self.sessions], self.total, self.next_cursor)
 
 
+class StatsAnswer(Answer, kw_only=True):
+    """What is in the store, as far as the caller may see it."""
+
+    stats: StoreStats
+
+
+class MovedAnswer(Answer, kw_only=True):
+    """The sessions whose directory was changed, or would be."""
+
+    moved: Moved
+
+
 class CheckpointList(Answer, kw_only=True):
     """A page of checkpoints, or all of a kind."""
 
@@ -243,6 +256,16 @@ class CheckpointList(Answer, kw_only=True):
 
     def value(self) -> Page[CheckpointSummary]:
         return Page(self.values(), self.total, self.next_cursor)
+
+
+class HitList(Answer, kw_only=True):
+    """A page of messages that a search found."""
+
+    hits: list[SearchHit]
+    next_cursor: str | None = None
+
+    def value(self) -> Page[SearchHit]:
+        return Page(self.hits, None, self.next_cursor)
 
 
 class Descent(Answer, kw_only=True):

@@ -16,6 +16,8 @@ from clew import checks, limits
 from clew.backend import (
     CheckpointQuery,
     CheckpointSearch,
+    DirectoryMove,
+    MessageSearch,
     NewApiKey,
     NewAttachment,
     NewAttachments,
@@ -298,14 +300,36 @@ class ListSessions(Request, kw_only=True):
         )
 
 
+class MoveDirectory(Request, kw_only=True):
+    """A directory to look for in those of sessions, and what comes in its place."""
+
+    old: str
+    new: str
+    owner: str | None = None
+    dry_run: bool = False
+
+    @classmethod
+    def of(cls, move: DirectoryMove) -> "MoveDirectory":
+        return cls(old=move.old, new=move.new, owner=move.owner, dry_run=move.dry_run)
+
+    def seam(self) -> DirectoryMove:
+        return DirectoryMove(
+            old=checks.directory(self.old, "old"),
+            new=checks.directory(self.new, "new"),
+            owner=checks.optional_owner(self.owner),
+            dry_run=self.dry_run,
+        )
+
+
 # -- checkpoints
 
 
 class _NewCheckpoint(Request, kw_only=True):
     label: str | None = None
+    move: bool = False
     attachments: dict[str, AttachmentForm] = {}
     id: UUID | None = None
-    if_active: UUID | None = None
+    if_active: UUID | LabelForm | None = None
     activate: bool = True
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -324,8 +348,9 @@ class _NewCheckpoint(Request, kw_only=True):
             after=after,
             metadata=metadata,
             label=checks.optional_label(self.label),
+            move=checks.move(self.move, self.label),
             attachments=_attachments(self.attachments, may_be_same=True),
-            if_active=self.if_active,
+            if_active=_expected(self.if_active),
             activate=self.activate,
             created_at=_micros(self.created_at, "created_at"),
             updated_at=_micros(self.updated_at, "updated_at"),
@@ -481,6 +506,49 @@ class FindCheckpoints(Request, kw_only=True):
         )
 
 
+class SearchMessages(Request, kw_only=True):
+    """Which messages to find."""
+
+    query: str
+    limit: int = limits.DEFAULT_HITS
+    cursor: str | None = None
+    session_id: UUID | None = None
+    role: str | None = None
+    tool: str | None = None
+    cwd: str | None = None
+    source: str | None = None
+    owner: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    status: str | None = "ACTIVE"
+
+    @classmethod
+    def of(cls, search: MessageSearch) -> "SearchMessages":
+        return cls(
+            query=search.text, limit=search.limit, cursor=search.cursor, session_id=search.session_id,
+            role=search.role, tool=search.tool, cwd=search.cwd, source=search.source, owner=search.owner,
+            since=_moment(search.since), until=_moment(search.until),
+            status=None if search.status is None else search.status.value,
+        )  # fmt: skip
+
+    def seam(self) -> MessageSearch:
+        checks.page(self.limit, 0, self.cursor)
+        return MessageSearch(
+            text=checks.query(self.query),
+            limit=self.limit,
+            cursor=self.cursor,
+            session_id=self.session_id,
+            role=checks.optional_name(self.role, "role"),
+            tool=checks.optional_name(self.tool, "tool"),
+            cwd=checks.optional_cwd(self.cwd),
+            source=checks.optional_source(self.source),
+            owner=checks.optional_owner(self.owner),
+            since=_micros(self.since, "since"),
+            until=_micros(self.until, "until"),
+            status=checks.optional_status(self.status),
+        )
+
+
 # -- attachments
 
 
@@ -620,6 +688,14 @@ def _place_form(place: Place | None) -> PlaceForm:
     return None if place is None else "ACTIVE" if place is ACTIVE else str(place)
 
 
+def _expected_form(expected: UUID | Label | None) -> UUID | LabelForm | None:
+    return LabelForm(label=expected.name) if isinstance(expected, Label) else expected
+
+
+def _expected(form: UUID | LabelForm | None) -> UUID | Label | None:
+    return Label(checks.label(form.label, "if_active")) if isinstance(form, LabelForm) else form
+
+
 def _optional_place(form: PlaceForm, name: str) -> Place | None:
     return None if form is None else _place(form, name)
 
@@ -641,8 +717,8 @@ def _fingerprint(request: Request, given: bytes | UnsetType | None, id: UUID | N
 
 def _common(new: NewCheckpoint) -> dict[str, Any]:
     return {
-        "label": new.label, "attachments": _attachment_forms(new.attachments), "id": new.id,
-        "if_active": new.if_active, "activate": new.activate, "created_at": _moment(new.created_at),
+        "label": new.label, "move": new.move, "attachments": _attachment_forms(new.attachments), "id": new.id,
+        "if_active": _expected_form(new.if_active), "activate": new.activate, "created_at": _moment(new.created_at),
         "updated_at": _moment(new.updated_at), "fingerprint": new.fingerprint,
     }  # fmt: skip
 

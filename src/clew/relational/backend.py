@@ -11,6 +11,8 @@ from clew.backend import (
     CheckpointQuery,
     CheckpointSearch,
     Children,
+    DirectoryMove,
+    MessageSearch,
     NewApiKey,
     NewAttachments,
     NewCheckpoint,
@@ -18,6 +20,7 @@ from clew.backend import (
     NewFork,
     NewSession,
     Place,
+    Report,
     SessionChanges,
     SessionQuery,
 )
@@ -28,13 +31,25 @@ from clew.model import (
     Checkpoint,
     CheckpointSummary,
     Page,
+    SearchHit,
     Session,
     SessionSummary,
     State,
 )
-from clew.relational import attachments, checkpoints, keys, sessions, trees
+from clew.relational import (
+    attachments,
+    checkpoints,
+    directories,
+    indexing,
+    keys,
+    searching,
+    sessions,
+    statistics,
+    trees,
+)
 from clew.relational import changes as changes_since
 from clew.relational.transaction import Transaction
+from clew.reports import Moved, Progress, StoreStats
 
 T = TypeVar("T")
 
@@ -86,6 +101,12 @@ class RelationalBackend(Backend):
 
         return self._read(find)
 
+    def find_session_summary(self, source: str, source_id: str, owner: str | None = None) -> SessionSummary:
+        def find(db: Transaction) -> SessionSummary:
+            return sessions.load_summary(db, sessions.find_session_id(db, source, source_id, owner))
+
+        return self._read(find)
+
     def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
         return self._read(lambda db: sessions.list_sessions(db, query))
 
@@ -129,6 +150,42 @@ class RelationalBackend(Backend):
     def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
         return self._read(lambda db: trees.find_checkpoints(db, search))
 
+    def search(self, search: MessageSearch) -> Page[SearchHit]:
+        def look(db: Transaction) -> Page[SearchHit] | indexing.Plan:
+            work = indexing.plan(db)
+            return searching.find(db, search) if work is None else work
+
+        found = self._read(look)
+        if isinstance(found, Page):
+            return found
+        self._index_all(found)
+        return self._read(lambda db: searching.find(db, search))
+
+    def update_search_index(self, report: Report | None) -> None:
+        self._index_all(self._read(indexing.plan), report)
+
+    def _index_all(self, work: indexing.Plan | None, report: Report | None = None) -> None:
+        """Bring the search index up to date, in short transactions."""
+        while work is not None and not self._carry_out(work, report):
+            work = self._read(indexing.plan)
+
+    def _carry_out(self, work: indexing.Plan, report: Report | None) -> bool:
+        """Whether the plan could be carried out; else the index has become another one meanwhile."""
+        done = 0
+        while True:
+            at = self._index(lambda db: indexing.index_batch(db, work, done))  # noqa: B023 - run at once
+            if at is None:
+                return False
+            done = at
+            if report is not None:
+                report(Progress(done=done, total=len(work.families), unit="sessions indexed"))
+            if done == len(work.families):
+                return True
+
+    def _index(self, work: Work[T]) -> T:
+        """Run `work`, which changes the search index and nothing else, as `_write` does."""
+        return self._write(work, repeatable=True)
+
     def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
         return self._read(lambda db: trees.list_children(db, checkpoint_id), checkpoint_id)
 
@@ -148,8 +205,11 @@ class RelationalBackend(Backend):
             lambda db: trees.delete_checkpoints(db, session_id, ids, children, now, if_revision, self._deferred)
         )
 
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        return self._read(lambda db: checkpoints.load_slice(db, checkpoint_id, start, stop), checkpoint_id)
+    def get_messages(
+        self, place: Place, start: int | None, stop: int | None, session_id: UUID | None = None
+    ) -> list[bytes]:
+        checkpoint_id = place if isinstance(place, UUID) else None
+        return self._read(lambda db: checkpoints.load_slice(db, place, start, stop, session_id), checkpoint_id)
 
     def get_descent(self, checkpoint_id: UUID) -> list[UUID]:
         return self._read(lambda db: trees.list_descent(db, checkpoint_id), checkpoint_id)
@@ -178,6 +238,14 @@ class RelationalBackend(Backend):
 
     def get_attachment(self, checkpoint_id: UUID, name: str, start: int | None, stop: int | None) -> Attachment:
         return self._read(lambda db: attachments.load_slice(db, checkpoint_id, name, start, stop), checkpoint_id)
+
+    def store_stats(self, owner: str | None) -> StoreStats:
+        return self._read(lambda db: statistics.store_stats(db, owner))
+
+    def move_directory(self, move: DirectoryMove) -> Moved:
+        if move.dry_run:
+            return self._read(lambda db: directories.find(db, move))
+        return self._write(lambda db: directories.move(db, move))
 
     def create_key(self, new: NewApiKey) -> ApiKey:
         return self._write(lambda db: keys.create_key(db, new), written=lambda db: keys.load_if_there(db, new.id))

@@ -6,12 +6,22 @@ from uuid import UUID
 
 import msgspec
 
-from clew.backend import NewCheckpoint, StalePrefixError, checkpoint_not_found, id_taken, label_taken, messages_kept
+from clew.backend import (
+    NewCheckpoint,
+    Place,
+    StalePrefixError,
+    checkpoint_not_found,
+    id_taken,
+    label_taken,
+    messages_kept,
+    no_active_checkpoint,
+    session_missing,
+)
 from clew.errors import CorruptStateError, NotFoundError
 from clew.hashing import EMPTY_CHAIN, extend_chain, row_seal
 from clew.model import KEEP, Checkpoint, State, StoredState
 from clew.relational import rows
-from clew.relational.attachments import Cuts, attach_to_new
+from clew.relational.attachments import Cuts, attach_to_new, touch
 from clew.relational.content import Content, read_content, store_json
 from clew.relational.heads import Head, Node, check_if_active, find_node, label_holder, labelled, move_tip, read_head
 from clew.relational.prefixes import first_messages
@@ -36,7 +46,7 @@ def write_checkpoint(
     check_if_active(head, new.if_active)
     parent = None if new.parent is None else find_node(db, head, new.parent)
     if new.label is not None:
-        check_label(db, head, new.label)
+        free_label(db, head, new.label, new.now, move=new.move)
     created_at = max(new.now, head.tip.updated_at) if new.created_at is None else new.created_at
     point, brought = _place(db, head, parent, new)
     row = new_row(
@@ -156,17 +166,35 @@ def load_state(db: Transaction, checkpoint_id: UUID) -> StoredState:
     return _read_state(db, CheckpointRow(*read_row(db, checkpoint_id)).check())
 
 
-def load_slice(db: Transaction, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-    """The bodies of a slice of a checkpoint's messages."""
-    row = CheckpointRow(*read_row(db, checkpoint_id)).check()
+def load_slice(
+    db: Transaction, place: Place, start: int | None, stop: int | None, session_id: UUID | None
+) -> list[bytes]:
+    """See `Backend.get_messages`."""
+    row = _row_at(db, place, session_id)
+    checkpoint_id = UUID(bytes=row.id)
     first, beyond, _ = slice(start, stop).indices(row.length)
     return read_slice(db, row.family, Point(row.timeline, row.length, row.chain), first, beyond, checkpoint_id)
 
 
-def check_label(db: Transaction, head: Head, label: str) -> None:
-    """ConflictError where a checkpoint of the session has the label."""
-    if label_holder(db, head, label) is not None:
+def free_label(db: Transaction, head: Head, label: str, now: int, *, move: bool) -> None:
+    """Take a label from the checkpoint of the session that has it; without `move` that one is a ConflictError."""
+    holder = label_holder(db, head, label)
+    if holder is None:
+        return
+    if not move:
         raise label_taken(label)
+    touch(db, head, CheckpointRow(*read_row(db, holder)).check()._replace(label=None), now)
+
+
+def _row_at(db: Transaction, place: Place, session_id: UUID | None) -> CheckpointRow:
+    if isinstance(place, UUID):
+        return CheckpointRow(*read_row(db, place)).check()
+    if session_id is None:
+        raise session_missing()
+    node = find_node(db, read_head(db, session_id), place)
+    if node is None:
+        raise no_active_checkpoint(session_id)
+    return node.row
 
 
 def _read_state(db: Transaction, row: CheckpointRow) -> StoredState:

@@ -12,6 +12,7 @@ from uuid import UUID
 from clew.hashing import EMPTY_CHAIN, content_hash, link_chain
 from clew.relational.attachments import AttachmentRow, Target, target_at
 from clew.relational.damage import unreadable
+from clew.relational.directories import former_seal
 from clew.relational.rows import SESSION_COLUMNS, CheckpointRow, SessionRow
 from clew.relational.timelines import entry_seal, timeline_seal
 from clew.relational.transaction import Key, Row, Transaction
@@ -177,6 +178,9 @@ class FamilyCheck:
         expected = folded_or_none(row.title.decode(errors="replace"))
         if folded != (None if expected is None else expected.encode()):
             self._tell("session", f"session {UUID(bytes=row.id)} cannot be found by its title", row.id)
+        for former, seal in self._all("former_directories", session=row.key):
+            if seal != former_seal(row.id, former):
+                self._tell("former_directory", f"session {UUID(bytes=row.id)} has a damaged former directory", row.id)
         seqs = self._tree(row)
         if (row.active not in seqs) if seqs else (row.active is not None):
             self._tell("active", f"session {UUID(bytes=row.id)} has no checkpoint that is the active one", row.id)

@@ -73,6 +73,11 @@ class Head(msgspec.Struct, frozen=True):
         """The id of the active checkpoint, whether that is damaged or not."""
         return None if self.active_row is None else CheckpointRow(*self.active_row[:CHECKPOINT_COLUMNS]).id
 
+    def active_label(self) -> bytes | None:
+        """The label of the active checkpoint; CorruptStateError where that is damaged or missing."""
+        active = self.active()
+        return None if active is None else active.row.label
+
 
 def read_head(db: Transaction, session_id: UUID, *, strict: bool = True, collecting: bool = False) -> Head:
     """The head of a session; NotFoundError where there is none, CorruptStateError where `strict` and it is damaged.
@@ -140,9 +145,12 @@ def check_revision(head: Head, expected: int | None) -> None:
         raise revision_moved(expected, head.tip.revision)
 
 
-def check_if_active(head: Head, expected: UUID | None) -> None:
-    """ConflictError where another checkpoint is active."""
-    if expected is not None and head.active_id() != expected.bytes:
+def check_if_active(head: Head, expected: UUID | Label | None) -> None:
+    """ConflictError where another checkpoint is active, or one without the label."""
+    if isinstance(expected, Label):
+        if head.active_label() != expected.name.encode():
+            raise not_active(expected)
+    elif expected is not None and head.active_id() != expected.bytes:
         raise not_active(expected)
 
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from clew.errors import CorruptStateError
+from clew.relational import indexing
 from clew.relational.heads import check_revision, read_head
 from clew.relational.reachability import is_whole
 from clew.relational.transaction import Transaction
@@ -21,6 +22,7 @@ def purge_session(db: Transaction, session_id: UUID, if_revision: int | None = N
     db.execute("delete_waiting_of_session", session)
     db.execute("delete_checkpoints_of_session", session)
     db.execute("disown_timelines", session)
+    db.execute("delete_former_directories", session)
     db.execute("delete_session", session)
     db.count_change()
     db.execute("remember_purged", {"id": session_id.bytes})
@@ -36,16 +38,21 @@ def collect_family(db: Transaction, family: int) -> bool:
     db.lock_family(family)
     if not is_whole(db, family):
         return False
+    db.lock_index()  # before anything goes: whoever is indexing it now would put it back
     reached: dict[int, int] = dict(db.fetch_all("reached_lengths", {"family": family}))
     # Descendants come before their ancestors, so what each needs of its ancestor is known when that one's turn comes.
     for timeline, ancestor, ancestor_length in db.fetch_all("family_timelines", {"family": family}):
         length = reached.get(timeline, 0)
+        indexing.cut(db, family, timeline, length)
         db.execute("cut_timeline", {"family": family, "timeline": timeline, "length": length})
         if length == 0:
             db.execute("delete_timeline", {"family": family, "timeline": timeline})
         elif ancestor is not None:
             reached[ancestor] = max(reached.get(ancestor, 0), ancestor_length)
     db.execute("delete_unreached_chunks", {"family": family})
+    indexing.forget_unreached(db, family)
+    if not reached:
+        db.remove_family_to_index(family)
     db.delete_unreached_content(family)
     return True
 

@@ -23,7 +23,7 @@ from clew.cursors import decode_cursor, encode_cursor
 from clew.errors import NotFoundError
 from clew.ids import new_id
 from clew.model import KEEP, Keep, Page, Session, SessionStatus, SessionSummary
-from clew.relational import attachments, rows
+from clew.relational import attachments, directories, rows
 from clew.relational.checkpoints import (
     Deferred,
     checkpoint_from_row,
@@ -43,6 +43,7 @@ from clew.relational.heads import (
     read_head,
 )
 from clew.relational.rows import CheckpointRow, SessionRow
+from clew.relational.session_rows import update_row
 from clew.relational.timelines import EMPTY, Owner, extend
 from clew.relational.transaction import MAX_ROWS, Transaction
 from clew.text import fold, folded_or_none
@@ -237,7 +238,7 @@ def update_session(db: Transaction, session_id: UUID, changes: SessionChanges, d
         _check_source_free(db, stored.source, stored.source_id, wanted.owner)
     moved = changes.updated_at is not None and changes.updated_at > stored.updated_at
     if wanted != stored:
-        _update(db, wanted)
+        update_row(db, wanted)
     if wanted != stored or moved:
         move_tip(db, head, head.tip, changes.now if changes.updated_at is None else changes.updated_at)
     return load_session(db, session_id, deferred)
@@ -258,24 +259,6 @@ def _changed_metadata(db: Transaction, changes: SessionChanges, stored: SessionR
             return None
         return Content(stored.metadata, stored.metadata_hash)
     return None if changes.metadata is None else store_json(db, stored.family, changes.metadata)
-
-
-def _update(db: Transaction, row: SessionRow) -> None:
-    title = row.title.decode()
-    db.execute(
-        "update_session",
-        {
-            "session": row.key,
-            "title": title,
-            "title_folded": folded_or_none(title),
-            "visibility": row.visibility.decode(),
-            "status": row.status.decode(),
-            "cwd": _text(row.cwd),
-            "metadata": row.metadata,
-            "owner": _text(row.owner),
-            "seal": row.new_seal(),
-        },
-    )
 
 
 def _existing(db: Transaction, new: NewSession, ensure: bool) -> UUID | None:
@@ -367,7 +350,9 @@ def _insert_alike(
         fingerprint=new.fingerprint,
         owner=_owner_after(stored, new.owner),
     )
-    return _insert(db, row._replace(seal=row.new_seal()))
+    head = _insert(db, row._replace(seal=row.new_seal()))
+    directories.copy_former(db, stored, head)
+    return head
 
 
 def _unsealed(*, id: bytes, title: bytes, visibility: bytes, created_at: int, **others: Any) -> SessionRow:

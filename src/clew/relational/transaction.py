@@ -6,8 +6,11 @@ a dict that may hold more than a statement has use for: an engine picks what it 
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
+
+from clew.search.query import Node
+from clew.search.texts import Document
 
 Row = tuple[Any, ...]
 
@@ -19,6 +22,30 @@ Key = int | bytes
 
 MAX_ROWS = 2**63 - 1
 """The largest LIMIT that an engine takes."""
+
+
+class Indexed(NamedTuple):
+    """A message as the search index has it."""
+
+    family: int
+    key: Key
+    document: Document
+
+
+class Wanted(NamedTuple):
+    """What a search asks of the index: what is looked for, and facts of which every group must have one."""
+
+    query: Node
+    facts: list[list[str]]
+
+
+class Match(NamedTuple):
+    """A message that the index found. `position` says where to go on behind it; a greater score is a better match."""
+
+    position: tuple[int, int, int]
+    family: int | None
+    key: Key
+    score: float
 
 
 class Transaction(ABC):
@@ -80,6 +107,57 @@ class Transaction(ABC):
     @abstractmethod
     def delete_unreached_content(self, family: int) -> None:
         """Run ``delete_unreached_content``; what has changed keeps its number."""
+
+    # -- the search index
+
+    keeps_documents: ClassVar[bool] = False
+    """Whether the index has rows of its own, which can be deleted without knowing their words."""
+
+    @abstractmethod
+    def index(self, messages: Sequence[Indexed]) -> None:
+        """Put messages into the index that are not there yet."""
+
+    @abstractmethod
+    def unindex(self, messages: Sequence[Indexed], *, merge_later: bool = False) -> None:
+        """Take messages out of the index, so that none of their words is left in any file.
+
+        With `merge_later` they are left until `merge_index`: quicker where the messages are many among those indexed.
+        """
+
+    def merge_index(self) -> None:  # noqa: B027 - most have nothing to do
+        """Let go of the words of all that was taken out."""
+
+    def count_indexed(self) -> int:
+        """How many messages are in the index."""
+        return 0
+
+    def families_to_index(self) -> list[int]:
+        """Families that are to be indexed again though nothing in them has changed."""
+        return []
+
+    def remove_family_to_index(self, family: int) -> None:  # noqa: B027 - the same
+        """A family is not one of these any more."""
+
+    @abstractmethod
+    def empty_index(self) -> None:
+        """Take every message out of it."""
+
+    @abstractmethod
+    def insert_places(self, family: int, timeline: int, places: Sequence[tuple[Key, int, int]]) -> None:
+        """Say where messages stand on a timeline: the key, position and writer of each. What is said already stays."""
+
+    @abstractmethod
+    def matches(self, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
+        """What the index finds, the best first as far as the engine goes, from behind a position on."""
+
+    @abstractmethod
+    def places_of(self, messages: Sequence[tuple[int | None, Key]]) -> list[Row]:
+        """Where messages stand, each known by its family and key: the number of the message in the sequence, and then
+        timeline, position, writer, family and the session that owns the timeline, in this order."""
+
+    @abstractmethod
+    def lock_index(self) -> None:
+        """Keep others from changing the index."""
 
     # -- changes
 

@@ -20,8 +20,8 @@ from clew.model import CheckpointSummary, Page, Session
 from clew.relational import rows
 from clew.relational.active_lists import DAMAGE, active_page, active_places, check_all_there
 from clew.relational.attachments import load_readable, take_waiting, touch
-from clew.relational.checkpoints import Deferred, check_label, read_row
-from clew.relational.heads import Head, check_revision, label_holder, move_tip, read_head
+from clew.relational.checkpoints import Deferred, free_label, read_row
+from clew.relational.heads import Head, check_revision, move_tip, read_head
 from clew.relational.purge import collect_family
 from clew.relational.rows import CheckpointRow, SessionRow, shown_id
 from clew.relational.sessions import load_session, read_stored
@@ -247,20 +247,11 @@ def set_label(db: Transaction, checkpoint_id: UUID, label: str | None, now: int,
         head = read_head(db, UUID(bytes=row.session_id))
         row = CheckpointRow(*read_row(db, checkpoint_id)).check()  # as it is now that nobody else changes it
         if label is not None:
-            if move:
-                _take_label(db, head, label, now)
-            check_label(db, head, label)
+            free_label(db, head, label, now, move=move)
         attached = 0 if label is None else take_waiting(db, head, row, label)
         row = touch(db, head, row._replace(label=wanted), now, attached=attached)
         move_tip(db, head, head.tip, now)
     return rows.checkpoint_summary(row)
-
-
-def _take_label(db: Transaction, head: Head, label: str, now: int) -> None:
-    holder = label_holder(db, head, label)
-    if holder is not None:
-        row = CheckpointRow(*read_row(db, holder)).check()
-        touch(db, head, row._replace(label=None), now)
 
 
 # -- deleting

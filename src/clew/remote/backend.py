@@ -14,6 +14,8 @@ from clew.backend import (
     CheckpointQuery,
     CheckpointSearch,
     Children,
+    DirectoryMove,
+    MessageSearch,
     NewApiKey,
     NewAttachments,
     NewCheckpoint,
@@ -34,7 +36,9 @@ from clew.model import (
     BackendInfo,
     Checkpoint,
     CheckpointSummary,
+    Label,
     Page,
+    SearchHit,
     Session,
     SessionSummary,
     State,
@@ -44,7 +48,7 @@ from clew.protocol import answers, requests
 from clew.protocol.requests import sendable
 from clew.remote.client import Client, Params
 from clew.remote.watching import RemoteWatcher
-from clew.reports import Backup, Compaction, Finding
+from clew.reports import Backup, Compaction, Finding, Moved, StoreStats
 
 T = TypeVar("T")
 
@@ -84,8 +88,22 @@ class RemoteBackend(Backend):
         params = {"source": source, "source_id": source_id, "owner": owner, **_STORED}
         return self._session("GET", f"{SESSIONS}/find", params=params)
 
+    def find_session_summary(self, source: str, source_id: str, owner: str | None = None) -> SessionSummary:
+        params = {"source": source, "source_id": source_id, "owner": owner, **_STORED}
+        found = self._client.call("GET", f"{SESSIONS}/find/summary", answers.OneSummary, params=params)
+        return found.session.value()
+
     def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
         return self._ask(f"{SESSIONS}/list", answers.SessionList, requests.ListSessions.of(query)).value()
+
+    def store_stats(self, owner: str | None) -> StoreStats:
+        return self._client.call("GET", "/v1/stats", answers.StatsAnswer, params={"owner": owner}, slow=True).stats
+
+    def move_directory(self, move: DirectoryMove) -> Moved:
+        path, body = f"{SESSIONS}/move", requests.MoveDirectory.of(move)
+        if move.dry_run:
+            return self._ask(path, answers.MovedAnswer, body).moved
+        return self._write(path, answers.MovedAnswer, body).moved
 
     def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
         return self._change("PATCH", f"{SESSIONS}/{session_id}", requests.UpdateSession.of(changes), changes.now)
@@ -133,6 +151,12 @@ class RemoteBackend(Backend):
     def find_checkpoints(self, search: CheckpointSearch) -> Page[CheckpointSummary]:
         return self._ask("/v1/checkpoints/find", answers.CheckpointList, requests.FindCheckpoints.of(search)).value()
 
+    def search(self, search: MessageSearch) -> Page[SearchHit]:
+        return self._ask("/v1/search", answers.HitList, requests.SearchMessages.of(search)).value()
+
+    def update_search_index(self, report: Report | None) -> None:
+        self.search(MessageSearch(text="", limit=0, cursor=None))  # a search brings it up to date, whatever it finds
+
     def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
         return self._get(f"{CHECKPOINTS}/{checkpoint_id}/children", answers.CheckpointList).values()
 
@@ -156,9 +180,13 @@ class RemoteBackend(Backend):
         body = requests.DeleteCheckpoints(ids=list(ids), children=children, if_revision=sendable(if_revision))
         return self._change("POST", f"{SESSIONS}/{session_id}/checkpoints/delete", body, now)
 
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        params = {"start": start, "stop": stop, **_STORED}
-        found = self._client.call("GET", f"{CHECKPOINTS}/{checkpoint_id}/messages", answers.Messages, params=params)
+    def get_messages(
+        self, place: Place, start: int | None, stop: int | None, session_id: UUID | None = None
+    ) -> list[bytes]:
+        label = place.name if isinstance(place, Label) else None
+        params = {"start": start, "stop": stop, "label": label, **_STORED}
+        path = f"{CHECKPOINTS}/{place}" if session_id is None else f"{SESSIONS}/{session_id}"
+        found = self._client.call("GET", f"{path}/messages", answers.Messages, params=params)
         return list(found.messages.texts)
 
     def get_descent(self, checkpoint_id: UUID) -> list[UUID]:

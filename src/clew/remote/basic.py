@@ -16,6 +16,8 @@ from clew.backend import (
     SessionQuery,
     StalePrefixError,
     messages_kept,
+    no_active_checkpoint,
+    session_missing,
 )
 from clew.cursors import decode_cursor, encode_cursor
 from clew.errors import InvalidRequestError, NotFoundError
@@ -27,6 +29,7 @@ from clew.remote.backend import SESSIONS, RemoteBackend
 _DEFAULTS: dict[str, Any] = {
     "attachments": (), "activate": True, "order": "created", "count": False, "active": False, "with_metadata": False,
     "parent_may_be_missing": False, "title": KEEP, "visibility": KEEP, "cwd": KEEP, "metadata": KEEP, "owner": KEEP,
+    "move": False,
 }  # fmt: skip
 """What an argument is where it asks for nothing; None where it is not here."""
 
@@ -88,8 +91,17 @@ class BasicBackend(RemoteBackend):
         items = self._client.call("GET", path, answers.CheckpointList, params=params).values()
         return Page(items, None, _next(offset, items, query.limit))
 
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        return self.get_checkpoint(checkpoint_id).state.raw.bodies[start:stop]
+    def get_messages(
+        self, place: Place, start: int | None, stop: int | None, session_id: UUID | None = None
+    ) -> list[bytes]:
+        if isinstance(place, UUID):
+            return self.get_checkpoint(place).state.raw.bodies[start:stop]
+        if session_id is None:
+            raise session_missing()
+        checkpoint = self._parent(session_id, place)
+        if checkpoint is None:
+            raise no_active_checkpoint(session_id)
+        return checkpoint.state.raw.bodies[start:stop]
 
     def _parent(self, session_id: UUID, place: Place) -> Checkpoint | None:
         if isinstance(place, Label):

@@ -11,6 +11,7 @@ import msgspec
 
 from clew import wire
 from clew.backend import Changes
+from clew.conversation.strict import strict_messages, strict_value
 from clew.messages import encode_messages, encode_metadata
 from clew.model import (
     Attachment,
@@ -24,7 +25,6 @@ from clew.model import (
     StoredState,
 )
 from clew.protocol.codec import Bodies, Json
-from clew.server.strict import strict_messages, strict_value
 
 FormName = Literal["strict", "stored", "bare"]
 """`strict` is what the agent's reader takes, `stored` what is there, `bare` the same without states."""

@@ -20,7 +20,9 @@ from clew.backend import (
     CheckpointQuery,
     CheckpointSearch,
     Children,
+    DirectoryMove,
     ForbiddenError,
+    MessageSearch,
     NewApiKey,
     NewAttachments,
     NewCheckpoint,
@@ -48,12 +50,13 @@ from clew.model import (
     Keep,
     Page,
     Role,
+    SearchHit,
     Session,
     SessionStatus,
     SessionSummary,
     Visibility,
 )
-from clew.reports import Backup, Compaction, Finding
+from clew.reports import Backup, Compaction, Finding, Moved, StoreStats
 from clew.server.callers import Caller
 
 T = TypeVar("T")
@@ -178,9 +181,24 @@ class Rights(Backend):
         self._check_known()
         return self._backend.find_session(source, source_id, self._own(owner))
 
+    def find_session_summary(self, source: str, source_id: str, owner: str | None = None) -> SessionSummary:
+        self._check_known()
+        return self._backend.find_session_summary(source, source_id, self._own(owner))
+
     def list_sessions(self, query: SessionQuery) -> Page[SessionSummary]:
         self._check_known()
         return self._backend.list_sessions(msgspec.structs.replace(query, owner=self._own(query.owner)))
+
+    def store_stats(self, owner: str | None) -> StoreStats:
+        self._check_known()
+        return self._backend.store_stats(self._own(owner))
+
+    def move_directory(self, move: DirectoryMove) -> Moved:
+        if move.dry_run:
+            self._check_known()
+        else:
+            self._check_writes()
+        return self._backend.move_directory(msgspec.structs.replace(move, owner=self._own(move.owner)))
 
     def update_session(self, session_id: UUID, changes: SessionChanges) -> Session:
         self._change(session_id)
@@ -221,6 +239,18 @@ class Rights(Backend):
         self._check_known()
         return self._backend.find_checkpoints(msgspec.structs.replace(search, owner=self._own(search.owner)))
 
+    def search(self, search: MessageSearch) -> Page[SearchHit]:
+        """Messages of the caller's sessions, or of one that they may see."""
+        if search.session_id is None:
+            self._check_known()
+            return self._backend.search(msgspec.structs.replace(search, owner=self._own(search.owner)))
+        self._see(search.session_id)
+        return self._backend.search(search)
+
+    def update_search_index(self, report: Report | None) -> None:
+        self._check_known()
+        self._backend.update_search_index(report)
+
     def list_children(self, checkpoint_id: UUID) -> list[CheckpointSummary]:
         self._see_checkpoint(checkpoint_id)
         return self._backend.list_children(checkpoint_id)
@@ -258,9 +288,14 @@ class Rights(Backend):
         self._change(session_id)
         return self._backend.delete_checkpoints(session_id, ids, children, now, if_revision)
 
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        self._see_checkpoint(checkpoint_id)
-        return self._backend.get_messages(checkpoint_id, start, stop)
+    def get_messages(
+        self, place: Place, start: int | None, stop: int | None, session_id: UUID | None = None
+    ) -> list[bytes]:
+        if isinstance(place, UUID):
+            self._see_checkpoint(place)
+        if session_id is not None:
+            self._see(session_id)
+        return self._backend.get_messages(place, start, stop, session_id)
 
     def set_active_checkpoint(self, session_id: UUID, place: Place, now: int) -> Session:
         self._change(session_id)

@@ -8,17 +8,18 @@ from uuid import UUID
 
 import apsw
 
-from clew.backend import Durability, Report, Watcher
+from clew.backend import Durability, MessageSearch, Report, Watcher
 from clew.errors import CorruptStateError, InvalidRequestError, UnavailableError
-from clew.model import BackendInfo, MigrationStatus
-from clew.relational import purge, verification
+from clew.model import BackendInfo, MigrationStatus, Page, SearchHit
+from clew.relational import index_check, indexing, purge, searching, verification
 from clew.relational.backend import RelationalBackend, Work
 from clew.reports import Backup, Compaction, Finding, Progress
-from clew.sqlite import backups, compaction, integrity, migrations, registry, wal
-from clew.sqlite.connections import create_private_file, open_reader, pragma
+from clew.sqlite import backups, compaction, integrity, migrations, registry, search_index, unindexing, wal
+from clew.sqlite.connections import create_private_file, open_memory, open_reader, pragma
 from clew.sqlite.engine import Engine
 from clew.sqlite.errors import closed, reading_rows, translating
 from clew.sqlite.group_commit import Work as FileWork
+from clew.sqlite.own_index import OwnIndex
 from clew.sqlite.transaction import SQLiteTransaction
 from clew.sqlite.watching import SQLiteWatcher
 
@@ -36,8 +37,11 @@ class SQLiteBackend(RelationalBackend):
         self._timeout = busy_timeout
         self._read_only = read_only
         self._closed = False
+        self._own_index = OwnIndex(self._own_reader)
 
     def purge_session(self, session_id: UUID, if_revision: int | None = None, *, erase: bool = True) -> bool:
+        self._check_writable()
+        unindexing.take_out_session(session_id, self._read_file, self._write_index)
         is_whole = self._write(lambda db: purge.purge_session(db, session_id, if_revision))
         if erase:
             self._empty_wal(f"session {session_id} is purged")
@@ -54,8 +58,13 @@ class SQLiteBackend(RelationalBackend):
         self._check_open()
         return verification.verify(
             self._read,
-            (lambda: self._read_file(integrity.pages), lambda: self._read_file(integrity.foreign_keys)),
+            (
+                lambda: self._read_file(integrity.pages),
+                lambda: self._read_file(integrity.foreign_keys),
+                lambda: self._read(index_check.strays),
+            ),
             report,
+            of_family=(index_check.of_family,),
         )
 
     def backup(self, path: str, *, overwrite: bool, verify: bool, report: Report | None) -> Backup:
@@ -87,12 +96,47 @@ class SQLiteBackend(RelationalBackend):
             damaged += not self._write(lambda db: purge.collect_family(db, family))  # noqa: B023
             if report is not None:
                 report(Progress(done=done, total=len(families), unit="families"))
+        self._write_file(search_index.mend)
         with translating():
             self._engine.alone(compaction.vacuum, timeout=self._timeout, in_turn=True)
         self._empty_wal("the store is compact")
         if damaged:
             raise purge.damaged_families(damaged)
         return Compaction(bytes_before=before, bytes_after=self._size())
+
+    def search(self, search: MessageSearch) -> Page[SearchHit]:
+        self._check_open()
+        with search_index.telling_damage():
+            if not self._read_only:
+                try:
+                    return super().search(search)
+                except UnavailableError as error:
+                    if not isinstance(error.__cause__, search_index.UNWRITABLE):
+                        raise
+            # What of the index is there is asked first: it may know everything.
+            known = self._read(lambda db: searching.find(db, search) if indexing.is_complete(db) else None)
+            if known is not None:
+                return known
+            with reading_rows():
+                return self._own_index.search(search)
+
+    def update_search_index(self, report: Report | None) -> None:
+        if self._read_only:
+            self._check_open()
+            return
+        with search_index.telling_damage():
+            super().update_search_index(report)
+
+    def _index(self, work: Work[T]) -> T:
+        return self._write_index(lambda connection: work(SQLiteTransaction(connection)))
+
+    def _write_index(self, work: FileWork[T]) -> T:
+        # What a loss of power takes away is done again.
+        with reading_rows():
+            return self._engine.write(work, timeout=self._timeout, durable=False)
+
+    def _own_reader(self) -> apsw.Connection:
+        return open_reader(self._engine.path) if self._engine.path is not None else open_memory()
 
     def _size(self) -> int:
         return self._read_file(lambda connection: compaction.size(connection, self._engine.path))
@@ -120,6 +164,7 @@ class SQLiteBackend(RelationalBackend):
         if not self._closed:
             self._closed = True
             with translating():
+                self._own_index.close()
                 registry.release(self._engine)
 
     def migrate(self) -> list[int]:

@@ -32,6 +32,7 @@ _DISCARDED = {
         "owners of sessions and API keys",
         "SELECT (SELECT count(*) FROM session WHERE owner IS NOT NULL) + (SELECT count(*) FROM api_key)",
     ),
+    7: ("former directories of sessions", "SELECT count(*) FROM former_directory"),
 }
 """What undoing a migration would lose, and how many of it there are."""
 

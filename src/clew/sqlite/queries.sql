@@ -60,7 +60,7 @@ WITH page AS MATERIALIZED (
     WHERE s.status = 'ACTIVE' AND :active
         AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
         AND (:visibility IS NULL OR s.visibility = :visibility)
-        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
@@ -70,7 +70,7 @@ WITH page AS MATERIALIZED (
     WHERE s.status = 'DELETED' AND :deleted
         AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
         AND (:visibility IS NULL OR s.visibility = :visibility)
-        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
@@ -99,7 +99,7 @@ WITH page AS MATERIALIZED (
     WHERE s.owner = :owner AND s.status = 'ACTIVE' AND :active
         AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
         AND (:visibility IS NULL OR s.visibility = :visibility)
-        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
@@ -109,7 +109,7 @@ WITH page AS MATERIALIZED (
     WHERE s.owner = :owner AND s.status = 'DELETED' AND :deleted
         AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
         AND (:visibility IS NULL OR s.visibility = :visibility)
-        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
         AND (:source IS NULL OR s.source = :source)
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
@@ -139,7 +139,7 @@ WITH page AS MATERIALIZED (
         AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
         AND (:cursor_at IS NULL OR (s.updated_at, s.id) < (:cursor_at, :cursor_id))
         AND (:visibility IS NULL OR s.visibility = :visibility)
-        AND (:cwd IS NULL OR s.cwd = :cwd)
+        AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
         AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
         AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
         AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)))
@@ -169,7 +169,7 @@ SELECT coalesce(sum(value), 0) FROM counter WHERE name = 'ACTIVE' AND :active OR
 SELECT count(*) FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
 WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:visibility IS NULL OR s.visibility = :visibility)
-    AND (:cwd IS NULL OR s.cwd = :cwd)
+    AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
     AND (:source IS NULL OR s.source = :source)
     AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
@@ -180,7 +180,7 @@ WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
 SELECT count(*) FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
 WHERE s.owner = :owner AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:visibility IS NULL OR s.visibility = :visibility)
-    AND (:cwd IS NULL OR s.cwd = :cwd)
+    AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
     AND (:source IS NULL OR s.source = :source)
     AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
@@ -192,7 +192,7 @@ SELECT count(*) FROM session AS s LEFT JOIN content AS m ON m.key = s.metadata
 WHERE s.source = :source AND s.source_id = :source_id AND (:owner IS NULL OR s.owner = :owner)
     AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
     AND (:visibility IS NULL OR s.visibility = :visibility)
-    AND (:cwd IS NULL OR s.cwd = :cwd)
+    AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
     AND (:parent_session_id IS NULL OR s.parent_session_id = :parent_session_id)
     AND (:search IS NULL OR instr(coalesce(s.title_folded, s.title), :search) > 0)
     AND (:metadata IS NULL OR (m.body IS NULL AND s.metadata IS NOT NULL OR clew_contains(CAST(m.body AS BLOB), m.hash, :metadata)));
@@ -801,3 +801,390 @@ SELECT id, digest, CAST(name AS BLOB), CAST(role AS BLOB), created_at, last_used
 -- name: update_key
 -- What may change of an API key.
 UPDATE api_key SET last_used_at = :last_used_at, revoked_at = :revoked_at, seal = :seal WHERE id = :id;
+
+-- name: former_directories
+-- Where a session was before, and the seal of each.
+SELECT CAST(cwd AS BLOB), seal FROM former_directory WHERE session = :session ORDER BY cwd;
+
+-- name: add_former_directory
+-- That a session was in a directory.
+INSERT INTO former_directory (session, cwd, seal) VALUES (:session, :cwd, :seal) ON CONFLICT DO NOTHING;
+
+-- name: delete_former_directories
+-- What a purged session leaves of where it was.
+DELETE FROM former_directory WHERE session = :session;
+
+-- name: sessions_in_directory
+-- The sessions whose directory begins with these bytes.
+SELECT id FROM session
+WHERE substr(CAST(cwd AS BLOB), 1, length(:beginning)) = :beginning AND (:owner IS NULL OR owner = :owner)
+ORDER BY key;
+
+-- name: stats_sessions
+-- How many sessions there are of each status and source.
+SELECT CAST(status AS BLOB), CAST(source AS BLOB), count(*) FROM session
+WHERE :owner IS NULL OR owner = :owner
+GROUP BY status, source;
+
+-- name: stats_days
+-- How many checkpoints were created on each day since 1970, and in how many sessions.
+SELECT (c.created_at - (c.created_at % 86400000000 + 86400000000) % 86400000000) / 86400000000, count(*), count(DISTINCT c.session)
+FROM session AS s CROSS JOIN checkpoint AS c ON c.session = s.key
+WHERE :owner IS NULL OR s.owner = :owner
+GROUP BY 1
+ORDER BY 1;
+
+-- name: stats_stored
+-- The messages that checkpoints reach, each once, and their bytes. A timeline is read as far as somebody stands on it, or
+-- branches off it: that is its part.
+WITH RECURSIVE
+point (timeline, length, checkpoints) AS MATERIALIZED (
+    SELECT c.timeline, c.length, count(*) FROM session AS s CROSS JOIN checkpoint AS c ON c.session = s.key
+    WHERE c.timeline IS NOT NULL AND (:owner IS NULL OR s.owner = :owner)
+    GROUP BY c.timeline, c.length
+),
+above (timeline, checkpoints) AS (
+    SELECT timeline, sum(checkpoints) FROM point GROUP BY timeline
+    UNION ALL
+    SELECT t.ancestor, above.checkpoints FROM above JOIN timeline AS t ON t.key = above.timeline WHERE t.ancestor < t.key
+),
+part (timeline, stop, checkpoints) AS MATERIALIZED (
+    SELECT timeline, stop, sum(checkpoints) FROM (
+        SELECT timeline, length AS stop, checkpoints FROM point
+        UNION ALL
+        SELECT t.ancestor, t.ancestor_length, above.checkpoints
+        FROM above JOIN timeline AS t ON t.key = above.timeline
+        WHERE t.ancestor < t.key
+    )
+    GROUP BY timeline, stop
+),
+reach (timeline, stop) AS MATERIALIZED (
+    SELECT timeline, max(stop) FROM part GROUP BY timeline
+)
+SELECT count(*), coalesce(sum(octet_length(m.body)), 0)
+FROM (
+    SELECT DISTINCT e.content FROM reach CROSS JOIN entry AS e ON e.timeline = reach.timeline AND e.position < reach.stop
+) AS held
+CROSS JOIN content AS m ON m.key = held.content;
+
+-- name: stats_copied
+-- The bytes of the conversations of all checkpoints: of each part of a timeline, as often as checkpoints have it.
+WITH RECURSIVE
+point (timeline, length, checkpoints) AS MATERIALIZED (
+    SELECT c.timeline, c.length, count(*) FROM session AS s CROSS JOIN checkpoint AS c ON c.session = s.key
+    WHERE c.timeline IS NOT NULL AND (:owner IS NULL OR s.owner = :owner)
+    GROUP BY c.timeline, c.length
+),
+above (timeline, checkpoints) AS (
+    SELECT timeline, sum(checkpoints) FROM point GROUP BY timeline
+    UNION ALL
+    SELECT t.ancestor, above.checkpoints FROM above JOIN timeline AS t ON t.key = above.timeline WHERE t.ancestor < t.key
+),
+part (timeline, stop, checkpoints) AS MATERIALIZED (
+    SELECT timeline, stop, sum(checkpoints) FROM (
+        SELECT timeline, length AS stop, checkpoints FROM point
+        UNION ALL
+        SELECT t.ancestor, t.ancestor_length, above.checkpoints
+        FROM above JOIN timeline AS t ON t.key = above.timeline
+        WHERE t.ancestor < t.key
+    )
+    GROUP BY timeline, stop
+),
+reach (timeline, stop) AS MATERIALIZED (
+    SELECT timeline, max(stop) FROM part GROUP BY timeline
+),
+line (timeline, position, so_far) AS (
+    SELECT e.timeline, e.position, sum(octet_length(m.body)) OVER (PARTITION BY e.timeline ORDER BY e.position)
+    FROM reach
+    CROSS JOIN entry AS e ON e.timeline = reach.timeline AND e.position < reach.stop
+    CROSS JOIN content AS m ON m.key = e.content
+)
+SELECT coalesce(sum(part.checkpoints * line.so_far), 0)
+FROM line CROSS JOIN part ON part.timeline = line.timeline AND part.stop = line.position + 1;
+
+-- name: stats_biggest
+-- The sessions whose checkpoints have the most bytes of messages, each message once.
+WITH RECURSIVE
+span (session, timeline, stop) AS (
+    SELECT c.session, c.timeline, max(c.length) FROM session AS s CROSS JOIN checkpoint AS c ON c.session = s.key
+    WHERE c.timeline IS NOT NULL AND (:owner IS NULL OR s.owner = :owner)
+    GROUP BY c.session, c.timeline
+    UNION
+    SELECT span.session, t.ancestor, t.ancestor_length FROM span JOIN timeline AS t ON t.key = span.timeline
+    WHERE t.ancestor < t.key
+),
+reach (session, timeline, stop) AS MATERIALIZED (
+    SELECT session, timeline, max(stop) FROM span GROUP BY session, timeline
+),
+size (session, bytes) AS MATERIALIZED (
+    SELECT held.session, sum(octet_length(m.body))
+    FROM (
+        SELECT DISTINCT reach.session, e.content
+        FROM reach CROSS JOIN entry AS e ON e.timeline = reach.timeline AND e.position < reach.stop
+    ) AS held
+    CROSS JOIN content AS m ON m.key = held.content
+    GROUP BY held.session
+    ORDER BY 2 DESC, 1
+    LIMIT :limit
+)
+SELECT s.id, CAST(s.title AS BLOB), size.bytes, s.checkpoint_count
+FROM size CROSS JOIN session AS s ON s.key = size.session
+ORDER BY size.bytes DESC, s.key;
+
+-- name: search_state
+-- What the search index knows: the words of which version, of changes up to which number.
+SELECT version, changed FROM search_state;
+
+-- name: changes_without_content
+-- A number that grows with each change that brings no content: where it is the same as before, nothing was deleted.
+SELECT value FROM counter WHERE name = 'CHANGES';
+
+-- name: set_search_state
+-- The same, to be known from now on.
+UPDATE search_state SET version = :version, changed = :changed WHERE true;
+
+-- name: anything_unindexed
+-- Whether there are changes that the index does not know.
+SELECT coalesce(max(key), 0) + (SELECT value FROM counter WHERE name = 'CHANGES') > :changed FROM content;
+
+-- name: unindexed_families
+-- The families of sessions that have changed after a number, each with the number, in order.
+SELECT changed, family FROM session WHERE changed > :changed ORDER BY changed;
+
+-- name: families_to_index
+-- The families that are looked at again, whatever has changed.
+SELECT f.family FROM family_to_index AS f ORDER BY f.family;
+
+-- name: add_family_to_index
+-- A family is looked at again.
+INSERT OR IGNORE INTO family_to_index (family) VALUES (:family);
+
+-- name: remove_family_to_index
+-- A family has been looked at, or is gone.
+DELETE FROM family_to_index WHERE family = :family;
+
+-- name: forget_families_to_index
+-- All of them are looked at anyway.
+DELETE FROM family_to_index WHERE true;
+
+-- name: forget_indexed_of_family
+-- Nothing of a family's timelines is in the index, as far as it knows.
+DELETE FROM indexed_timeline WHERE timeline IN (SELECT t.key FROM timeline AS t WHERE t.family = :family);
+
+-- name: is_unmerged
+-- Whether the index still has words that were taken out.
+SELECT unmerged FROM search_state;
+
+-- name: set_unmerged
+-- The same, to be known from now on.
+UPDATE search_state SET unmerged = :unmerged WHERE true;
+
+-- name: indexed_of_session
+-- What is in the index of the messages that a session has written.
+SELECT DISTINCT s.family, e.content FROM session AS s
+CROSS JOIN timeline AS t ON t.family = s.family AND t.session = s.key
+CROSS JOIN entry AS e ON e.timeline = t.key
+CROSS JOIN message_index_docsize AS d ON d.id = e.content
+WHERE s.id = :id
+ORDER BY e.content;
+
+-- name: indexed_messages
+-- Messages of a family by their keys, as far as they are in the index.
+SELECT c.key, c.hash, CAST(c.body AS BLOB) FROM json_each(:keys) AS wanted
+CROSS JOIN message_index_docsize AS d ON d.id = wanted.value
+CROSS JOIN content AS c ON c.key = wanted.value
+WHERE c.family = :family;
+
+-- name: count_indexed
+-- How many messages are in the index.
+SELECT count(*) FROM message_index_docsize;
+
+-- name: erase_quickly
+-- What is taken out now is only marked, and gone once the parts of the index are merged.
+INSERT INTO message_index (message_index, rank) VALUES ('secure-delete', 0);
+
+-- name: erase_securely
+-- What is taken out now is gone at once.
+INSERT INTO message_index (message_index, rank) VALUES ('secure-delete', 1);
+
+-- name: merge_index
+-- A step on the way to an index of one piece, of so many pages.
+INSERT INTO message_index (message_index, rank) VALUES ('merge', :pages);
+
+-- name: unindexed_timelines
+-- The timelines of a family that are longer than the index knows, ancestors first.
+SELECT t.key, t.session, t.ancestor_length, i.length, i.seq, t.ends FROM (
+    SELECT t.key, t.session, t.ancestor_length,
+        (SELECT max(e.position) + 1 FROM entry AS e WHERE e.timeline = t.key) AS ends
+    FROM timeline AS t WHERE t.family = :family
+) AS t
+LEFT JOIN indexed_timeline AS i ON i.timeline = t.key
+WHERE t.ends > coalesce(i.length, t.ancestor_length)
+ORDER BY t.key;
+
+-- name: unindexed_entries
+-- A range of a timeline's own entries, with the body of each message that is not in the index.
+SELECT e.position, e.content, c.hash, CASE WHEN d.id IS NULL THEN CAST(c.body AS BLOB) END
+FROM entry AS e
+LEFT JOIN content AS c ON c.key = e.content
+LEFT JOIN message_index_docsize AS d ON d.id = e.content
+WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
+ORDER BY e.position;
+
+-- name: writers_of_entries
+-- The checkpoints of a session from one on that reach further on a timeline than a length.
+SELECT c.seq, c.length FROM checkpoint AS c
+WHERE c.session = :session AND c.seq >= :seq AND c.timeline = :timeline AND c.length > :start
+ORDER BY c.seq
+LIMIT :limit;
+
+-- name: insert_place
+-- Where a message stands.
+INSERT OR IGNORE INTO message_place (content, timeline, position, seq) VALUES (:content, :timeline, :position, :seq);
+
+-- name: set_indexed
+-- How much of a timeline is in the index.
+INSERT INTO indexed_timeline (timeline, length, seq) VALUES (:timeline, :length, :seq)
+ON CONFLICT (timeline) DO UPDATE SET length = excluded.length, seq = excluded.seq;
+
+-- name: index_message
+-- The words and facts of a message.
+INSERT INTO message_index (rowid, words, facts) VALUES (:content, :words, :facts);
+
+-- name: unindex_message
+-- The same are taken out of the index again; they must be what was put in.
+INSERT INTO message_index (message_index, rowid, words, facts) VALUES ('delete', :content, :words, :facts);
+
+-- name: empty_index
+-- No message is in the index any more.
+INSERT INTO message_index (message_index) VALUES ('delete-all');
+
+-- name: optimize_index
+-- The index as one piece, without what is left of others.
+INSERT INTO message_index (message_index) VALUES ('optimize');
+
+-- name: check_index
+-- Fails where the index is not what FTS5 made of it.
+INSERT INTO message_index (message_index) VALUES ('integrity-check');
+
+-- name: forget_places
+-- No message stands anywhere, as far as the index knows.
+DELETE FROM message_place WHERE true;
+
+-- name: forget_indexed
+-- Nothing of any timeline is in the index.
+DELETE FROM indexed_timeline WHERE true;
+
+-- name: cut_places
+-- The places of entries that are about to go.
+DELETE FROM message_place WHERE (content, timeline, position) IN (
+    SELECT e.content, e.timeline, e.position FROM entry AS e WHERE e.timeline = :timeline AND e.position >= :length
+);
+
+-- name: cut_indexed
+-- A timeline gets shorter.
+UPDATE indexed_timeline SET length = min(length, :length) WHERE timeline = :timeline;
+
+-- name: delete_indexed
+-- A timeline goes.
+DELETE FROM indexed_timeline WHERE timeline = :timeline;
+
+-- name: unreached_messages
+-- What is in the index of the content that delete_unreached_content is about to delete.
+SELECT h.key, h.hash, CAST(h.body AS BLOB) FROM content AS h
+WHERE h.family = :family AND h.key IN (SELECT d.id FROM message_index_docsize AS d) AND h.key NOT IN (
+    SELECT e.content FROM timeline AS t JOIN entry AS e ON e.timeline = t.key WHERE t.family = :family
+    UNION ALL
+    SELECT c.metadata FROM session AS s JOIN checkpoint AS c ON c.session = s.key
+    WHERE s.family = :family AND c.metadata IS NOT NULL
+    UNION ALL
+    SELECT s.metadata FROM session AS s WHERE s.family = :family AND s.metadata IS NOT NULL
+    UNION ALL
+    SELECT a.content FROM session AS s JOIN attachment AS a ON a.session = s.key WHERE s.family = :family
+    UNION ALL
+    SELECT w.content FROM session AS s JOIN waiting_attachment AS w ON w.session = s.key WHERE s.family = :family
+    UNION ALL
+    SELECT k.content FROM content AS h JOIN chunk AS k ON k.whole = h.key WHERE h.family = :family
+);
+
+-- name: match_messages
+-- The newest messages below a key that a query finds, each with its score.
+SELECT i.rowid, clew_rank(i.message_index, :weights) FROM message_index AS i
+WHERE i.message_index MATCH :query AND i.rowid < :below
+ORDER BY i.rowid DESC
+LIMIT :limit;
+
+-- name: count_matches
+-- How many of the newest messages hold a term, and the key of the oldest of these.
+SELECT count(*), min(found.key) FROM (
+    SELECT i.rowid AS key FROM message_index AS i WHERE i.message_index MATCH :query ORDER BY i.rowid DESC LIMIT :limit
+) AS found;
+
+-- name: newest_indexed
+-- The greatest key of any message in the index, and how many there are at most.
+SELECT max(id) FROM message_index_docsize;
+
+-- name: places_of_messages
+-- Where messages stand (as their keys, with the family of none), by the order of the keys.
+SELECT wanted.key, p.timeline, p.position, p.seq, t.family, t.session
+FROM json_each(:keys) AS wanted
+JOIN message_place AS p ON p.content = wanted.value
+JOIN timeline AS t ON t.key = p.timeline
+ORDER BY wanted.key, p.timeline, p.position;
+
+-- name: sessions_by_key
+-- Sessions by their keys.
+SELECT s.key, s.id, s.family, CAST(s.title AS BLOB), CAST(s.visibility AS BLOB), CAST(s.status AS BLOB),
+    CAST(s.cwd AS BLOB), CAST(s.source AS BLOB), CAST(s.source_id AS BLOB), s.parent_session_id, s.forked_from, sm.hash,
+    s.created_at, s.fingerprint, CAST(s.owner AS BLOB), s.active, s.next_seq, s.checkpoint_count, s.revision, s.updated_at, s.last_message_at,
+    s.seal, s.tip_seal, s.metadata, CAST(sm.body AS BLOB)
+FROM json_each(:keys) AS wanted
+JOIN session AS s ON s.key = wanted.value
+LEFT JOIN content AS sm ON sm.key = s.metadata;
+
+-- name: families_searched
+-- The families of sessions that a search is about.
+SELECT DISTINCT s.family FROM session AS s
+WHERE (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
+    AND (:source IS NULL OR s.source = :source)
+    AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
+LIMIT :limit;
+
+-- name: families_searched_of_owner
+-- The same of the sessions of one owner.
+SELECT DISTINCT s.family FROM session AS s
+WHERE s.owner = :owner AND (s.status = 'ACTIVE' AND :active OR s.status = 'DELETED' AND :deleted)
+    AND (:source IS NULL OR s.source = :source)
+    AND (:cwd IS NULL OR s.cwd = :cwd OR EXISTS (SELECT 1 FROM former_directory AS f WHERE f.session = s.key AND f.cwd = :cwd))
+LIMIT :limit;
+
+-- name: first_holder
+-- The first checkpoint of a session, from one on, whose conversation has a message at a place: it lies on the timeline and
+-- reaches further, or on one that continues it from there on.
+SELECT s.id, c.seq, c.id, p.id, c.timeline, c.length, c.chain, m.hash, CAST(c.label AS BLOB), c.created_at, c.updated_at,
+    c.fingerprint, c.attachment_count, c.metadata, c.seal, s.family
+FROM checkpoint AS c
+JOIN session AS s ON s.key = c.session
+LEFT JOIN checkpoint AS p ON p.session = c.session AND p.seq = c.parent
+LEFT JOIN content AS m ON m.key = c.metadata
+WHERE c.session = :session AND c.seq BETWEEN :seq AND :until
+    AND (c.timeline = :timeline AND c.length > :position OR c.timeline IN (SELECT value FROM json_each(:timelines)))
+ORDER BY c.seq
+LIMIT 1;
+
+-- name: unindexed_of_family
+-- How many messages of a family should be in the index, and are not.
+SELECT count(*) FROM timeline AS t
+JOIN indexed_timeline AS i ON i.timeline = t.key
+JOIN entry AS e ON e.timeline = t.key AND e.position < i.length
+LEFT JOIN message_place AS p ON p.content = e.content AND p.timeline = e.timeline AND p.position = e.position
+LEFT JOIN message_index_docsize AS d ON d.id = e.content
+WHERE t.family = :family AND (p.content IS NULL OR d.id IS NULL);
+
+-- name: stray_indexed
+-- How many messages are in the index, or have a place there, that are not there at all.
+SELECT (SELECT count(*) FROM message_index_docsize AS d LEFT JOIN content AS c ON c.key = d.id WHERE c.key IS NULL)
+    + (SELECT count(*) FROM message_place AS p
+        LEFT JOIN entry AS e ON e.timeline = p.timeline AND e.position = p.position AND e.content = p.content
+        WHERE e.timeline IS NULL)
+    + (SELECT count(*) FROM indexed_timeline AS i LEFT JOIN timeline AS t ON t.key = i.timeline WHERE t.key IS NULL);

@@ -8,7 +8,9 @@ import apsw
 import msgspec
 
 from clew.errors import CorruptStateError
-from clew.relational.transaction import Key, Kind, Row, Transaction
+from clew.relational.transaction import Indexed, Key, Kind, Match, Row, Transaction, Wanted
+from clew.search.words import spaced
+from clew.sqlite import matching
 from clew.sqlite.queries import SQL
 
 
@@ -104,6 +106,58 @@ class SQLiteTransaction(Transaction):
         if gone:
             self.execute("count_change", {"by": gone})
 
+    # -- the search index
+
+    def index(self, messages: Sequence[Indexed]) -> None:
+        self._connection.executemany(SQL["index_message"].text, map(_index_row, messages))
+
+    def unindex(self, messages: Sequence[Indexed], *, merge_later: bool = False) -> None:
+        if merge_later:
+            self._flush_index()  # what was taken out before it was to be gone at once
+            self.execute("set_unmerged", {"unmerged": 1})
+            self.execute("erase_quickly", {})
+        self._connection.executemany(SQL["unindex_message"].text, map(_index_row, messages))
+        self._flush_index()
+        if merge_later:
+            self.execute("erase_securely", {})
+
+    def _flush_index(self) -> None:
+        # FTS5 keeps what it is told until it is asked, or until the commit: what is damaged has to show before that.
+        self.fetch_all("count_matches", {"query": "x", "limit": 1})
+
+    def merge_index(self) -> None:
+        if self.fetch_all("is_unmerged", {})[0][0]:
+            self.execute("optimize_index", {})
+            self.execute("set_unmerged", {"unmerged": 0})
+
+    def count_indexed(self) -> int:
+        return int(self.fetch_all("count_indexed", {})[0][0])
+
+    def families_to_index(self) -> list[int]:
+        return [family for (family,) in self.fetch_all("families_to_index", {})]
+
+    def remove_family_to_index(self, family: int) -> None:
+        self.execute("remove_family_to_index", {"family": family})
+
+    def empty_index(self) -> None:
+        self.execute("empty_index", {})
+        self.execute("set_unmerged", {"unmerged": 0})
+        self.execute("forget_families_to_index", {})
+
+    def insert_places(self, family: int, timeline: int, places: Sequence[tuple[Key, int, int]]) -> None:
+        rows = [(key, timeline, position, seq) for key, position, seq in places]
+        self._connection.executemany(SQL["insert_place"].text, rows)
+
+    def matches(self, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
+        return matching.matches(self, wanted, after)
+
+    def places_of(self, messages: Sequence[tuple[int | None, Key]]) -> list[Row]:
+        wanted = msgspec.json.encode([key for _, key in messages]).decode()
+        return self.fetch_all("places_of_messages", {"keys": wanted})
+
+    def lock_index(self) -> None:
+        pass  # whoever writes is alone
+
     def count_change(self) -> None:
         if not self._brought:
             self.execute("count_change", {"by": 1})
@@ -120,3 +174,7 @@ class SQLiteTransaction(Transaction):
             return None
         self._brought = True
         return self._connection.last_insert_rowid()
+
+
+def _index_row(message: Indexed) -> tuple[Key, str, str]:
+    return message.key, spaced(message.document.text), " ".join(message.document.facts)

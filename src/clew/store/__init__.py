@@ -12,7 +12,7 @@ from clew import limits
 from clew.backend import Durability
 from clew.opening import open_url
 from clew.store.base import Id
-from clew.store.keys import KeyMethods
+from clew.store.statistics import StatisticsMethods
 
 if TYPE_CHECKING:
     from clew.aio import AsyncStore
@@ -46,7 +46,7 @@ def open(
     return Store(open_url(url, durability=durability, busy_timeout=busy_timeout, read_only=read_only, api_key=api_key))
 
 
-class Store(KeyMethods):
+class Store(StatisticsMethods):
     """Sessions and their checkpoints. Made by `clew.open`; safe to use from many threads at once.
 
     Every method raises a `clew.StorageError` for whatever fails; a session or checkpoint that does not exist is

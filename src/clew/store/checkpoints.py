@@ -31,18 +31,20 @@ class CheckpointMethods(SessionMethods):
         metadata: Any = None,
         parent_id: Id | Label | Active | None = None,
         label: str | None = None,
+        move: bool = False,
         attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
-        if_active: Id | None = None,
+        if_active: Id | Label | None = None,
         created_at: datetime | None = None,
     ) -> Checkpoint:
         """Write a state given in full, and make it the active checkpoint. Only what the parent lacks is stored.
 
         `parent_id` None makes a new root; it may also be a `Label`. `label` names the checkpoint, uniquely in the
-        session. `attachments` are bytes by name, kept beside it; SAME takes what the parent has under the name. `id`
-        makes the call safe to repeat: the same call again returns what is stored, another call with the id is
-        ConflictError. With `if_active`, only while that is the active checkpoint, else ConflictError. `created_at` is
-        for importers.
+        session: where another one has it, ConflictError, or with `move` that one loses it. `attachments` are bytes by
+        name, kept beside it; SAME takes what the parent has under the name. `id` makes the call safe to repeat: the
+        same call again returns what is stored, and moves no label; another call with the id is ConflictError. With
+        `if_active`, only while that is the active checkpoint, or while the active one has that `Label`, else
+        ConflictError. `created_at` is for importers.
         """
         session = to_id(session_id, "session_id")
         given = message_list(messages)
@@ -53,7 +55,7 @@ class CheckpointMethods(SessionMethods):
         count, chain = (0, EMPTY_CHAIN) if prefix is None else (prefix.count, prefix.chain)
         bodies = encode_messages(given[count:], count)
         new = self._new_checkpoint(
-            bodies, metadata, parent, label, attachments, id, if_active, created_at, full=True, prefix=prefix
+            bodies, metadata, parent, label, move, attachments, id, if_active, created_at, full=True, prefix=prefix
         )
         if id is not None:
             new = _fingerprinted("create_checkpoint", session, extend_chain(chain, bodies), new)
@@ -63,8 +65,8 @@ class CheckpointMethods(SessionMethods):
             if isinstance(parent, UUID):
                 self._written.forget(parent)
             return self.create_checkpoint(
-                session, given, metadata=metadata, parent_id=parent_id, label=label, attachments=attachments, id=id,
-                if_active=if_active, created_at=created_at,
+                session, given, metadata=metadata, parent_id=parent_id, label=label, move=move,
+                attachments=attachments, id=id, if_active=if_active, created_at=created_at,
             )  # fmt: skip
         if packed is not None:
             self._remember(checkpoint, packed, known, prefix, bodies)
@@ -79,9 +81,10 @@ class CheckpointMethods(SessionMethods):
         parent_id: Id | Label | Active | None = ACTIVE,
         after: int | None = None,
         label: str | None = None,
+        move: bool = False,
         attachments: Mapping[str, bytes | Same] | None = None,
         id: Id | None = None,
-        if_active: Id | None = None,
+        if_active: Id | Label | None = None,
         created_at: datetime | None = None,
     ) -> Checkpoint:
         """Add messages to a checkpoint (the active one, unless told otherwise), and make the result active.
@@ -97,7 +100,7 @@ class CheckpointMethods(SessionMethods):
         parent = checks.optional_place(parent_id, "parent_id")
         kept = checks.optional_after(after, parent)
         new = self._new_checkpoint(
-            bodies, metadata, parent, label, attachments, id, if_active, created_at, full=False, after=kept
+            bodies, metadata, parent, label, move, attachments, id, if_active, created_at, full=False, after=kept
         )
         if id is not None:
             new = _fingerprinted("append", session, extend_chain(EMPTY_CHAIN, bodies), new)
@@ -118,13 +121,25 @@ class CheckpointMethods(SessionMethods):
             raise NotFoundError("No active checkpoint")
         return checkpoint
 
-    def get_messages(self, checkpoint_id: Id, *, start: int | None = None, stop: int | None = None) -> list[Message]:
-        """The messages from `start` to `stop`, as a Python slice has it, negative ones too. Nothing else is read."""
-        id = to_id(checkpoint_id, "checkpoint_id")
+    def get_messages(
+        self,
+        checkpoint_id: Id | Label | Active,
+        *,
+        session_id: Id | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> list[Message]:
+        """The messages from `start` to `stop`, as a Python slice has it, negative ones too. Nothing else is read.
+
+        A `Label`, or ACTIVE, is of the session `session_id`; which checkpoint that is and its messages are one read.
+        NotFoundError where nothing has the label, or no checkpoint is active.
+        """
+        place = checks.place(checkpoint_id)
+        session = checks.session_of(place, session_id)
         bodies = self._backend.get_messages(
-            id, checks.optional_index(start, "start"), checks.optional_index(stop, "stop")
+            place, checks.optional_index(start, "start"), checks.optional_index(stop, "stop"), session
         )
-        return decode_messages(bodies, id)
+        return decode_messages(bodies, place if isinstance(place, UUID) else None)
 
     def diff(self, checkpoint_a: Id, checkpoint_b: Id) -> Diff:
         """How two checkpoints differ, of one session or of two."""
@@ -166,9 +181,10 @@ class CheckpointMethods(SessionMethods):
         metadata: Any,
         parent: Place | None,
         label: str | None,
+        move: bool,
         attachments: Mapping[str, bytes | Same] | None,
         id: Id | None,
-        if_active: Id | None,
+        if_active: Id | Label | None,
         created_at: datetime | None,
         *,
         full: bool,
@@ -184,8 +200,9 @@ class CheckpointMethods(SessionMethods):
             after=after,
             metadata=KEEP if metadata is KEEP else encode_metadata(metadata),
             label=None if label is None else checks.label(label),
+            move=checks.move(move, label),
             attachments=checks.attachments(attachments, "attachments", may_be_same=True) if attachments else (),
-            if_active=None if if_active is None else to_id(if_active, "if_active"),
+            if_active=checks.expected(if_active),
             created_at=None if created_at is None else to_micros(created_at),
             now=self._clock(),
             fingerprint=None,
@@ -198,7 +215,8 @@ def _fingerprinted(operation: str, session: UUID, chain: bytes, new: NewCheckpoi
     attached = [[_spelled_attachment(item) for item in new.attachments]] if new.attachments else []
     # What older calls could not say is left out where it is not said: their fingerprints stay the same.
     after = [] if new.after is None else [new.after]
-    return msgspec.structs.replace(new, fingerprint=fingerprint(*parts, *attached, *after))
+    moved = ["MOVE"] if new.move else []
+    return msgspec.structs.replace(new, fingerprint=fingerprint(*parts, *attached, *after, *moved))
 
 
 def _spelled_attachment(item: NewAttachment) -> list[Any]:

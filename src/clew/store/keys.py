@@ -10,12 +10,12 @@ from clew.errors import StorageError
 from clew.ids import new_id, to_id
 from clew.model import ApiKey, NewKey, Role
 from clew.store.base import Id
-from clew.store.watching import WatchMethods
+from clew.store.searching import SearchMethods
 
 _TOKEN_BYTES = 32
 
 
-class KeyMethods(WatchMethods):
+class KeyMethods(SearchMethods):
     """Making, listing, revoking and recognising API keys."""
 
     def create_key(self, name: str, role: Role | str) -> NewKey:

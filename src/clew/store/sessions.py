@@ -107,6 +107,10 @@ class SessionMethods(StoreBase):
         """
         return self._backend.find_session(*checks.source_name(source, source_id), checks.optional_owner(owner))
 
+    def find_session_summary(self, source: str, source_id: str, *, owner: str | None = None) -> SessionSummary:
+        """The session that `find_session` finds, without its state, as `get_session_summary` has it."""
+        return self._backend.find_session_summary(*checks.source_name(source, source_id), checks.optional_owner(owner))
+
     def list_sessions(
         self,
         *,
@@ -127,7 +131,8 @@ class SessionMethods(StoreBase):
         """Sessions, newest `updated_at` first, ties by descending id. A filter that is None lets everything through.
 
         `search` is a part of the title, in any case; `metadata` are top-level keys of the session's metadata that must
-        be equal. `source_id`, only with a `source`, is the name that this program knows a session by: one of each owner
+        be equal. `cwd` is the working directory of a session, or one that it had before `move_directory` changed it.
+        `source_id`, only with a `source`, is the name that this program knows a session by: one of each owner
         may have it, and no other session is looked at. The page's `total` is there where the only filter is the status,
         or with `count`. Its `next_cursor` leads to the next page: a session that does not change meanwhile is seen
         exactly once, one that changes moves to the front of the list and is not seen again.

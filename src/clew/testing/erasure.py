@@ -35,11 +35,29 @@ class ErasureContract(Contract):
         store.set_label(active(session).id, None)
         store.create_checkpoint(session.id, [{f"{secret}11": []}])
         store.update_session(session.id, title="short", cwd=None, metadata={"": f"{secret}12"}, owner=f"{secret}21")
+        store.update_session(session.id, cwd=f"/{secret}22")
+        store.move_directory(f"/{secret}22", f"/{secret}23")
+        store.move_directory(f"/{secret}23", "/short")
+        assert tamper.holds(f"{secret}22".encode())
         assert tamper.holds(f"{secret}2".encode())
         store.purge_session(session.id)
         assert not tamper.holds(secret.encode())
         assert not tamper.holds(secret.casefold().encode())
         assert tamper.holds(kept.encode())
+
+    def test_a_purge_leaves_no_word_in_the_search_index(self, store: Store, tamper: Tamper) -> None:
+        store.create_session("", messages=[user("Qvkeptword boiler")])
+        session = store.create_session("", messages=[user("Zyxneedle boiler")])
+        left = store.append(session.id, [user("Jkqneedle boiler")])
+        assert len(store.search("boiler")) == 3
+        assert tamper.holds(b"zyxneedle")  # in small letters only the index has it
+        assert tamper.holds(b"jkqneedle")
+        store.delete_checkpoints(session.id, left.id)
+        store.compact()
+        assert not tamper.holds(b"jkqneedle")
+        store.purge_session(session.id)
+        assert not tamper.holds(b"zyxneedle")
+        assert tamper.holds(b"qvkeptword")
 
     def test_a_purge_leaves_what_a_fork_needs_and_no_byte_more(self, store: Store, tamper: Tamper) -> None:
         origin = store.create_session("origin", messages=[user("needle-shared")], metadata="needle-noted")

@@ -62,15 +62,24 @@ WRITES: dict[str, Write] = {
     "label": lambda store, session: store.set_label(active(session).id, "another"),
     "label with what waited": lambda store, session: store.set_label(_root(store, session), "later"),
     "move a label": lambda store, session: store.set_label(_root(store, session), "tip", move=True),
+    "append that takes a label over": lambda store, session: store.append(
+        session.id, users("m"), label="tip", move=True, if_active=active(session).id
+    ),
     "take a label away": lambda store, session: store.set_label(active(session).id, None),
     "delete a checkpoint": lambda store, session: store.delete_checkpoints(session.id, _middle(store, session)),
     "delete the active checkpoint": lambda store, session: store.delete_checkpoints(session.id, active(session).id),
     "delete a root and all below": lambda store, session: store.delete_checkpoints(
         session.id, _root(store, session), children="delete", if_revision=session.revision
     ),
+    "purge what is in the index": lambda store, session: _purge_searched(store, session),
     "copy": lambda store, session: store.copy_session(session.id, source="tool", source_id="copy"),
 }
 """Writes to a store with the sessions of `begun`, given the first of them."""
+
+
+def _purge_searched(store: Store, session: Session) -> None:
+    store.update_search_index()
+    store.purge_session(session.id)
 
 
 def _root(store: Store, session: Session) -> UUID:

@@ -195,12 +195,15 @@ class StoreMachine(TreeSteps, KeySteps):
         """The arguments that an append and a full list share."""
         id = self.a_session(dice)
         active = self.model.sessions.get(id, {"active": None})["active"]
+        label = dice.choice(LABELS) if dice.percent(30) else None
+        wanted = (active, active, self.a_checkpoint(dice, id), ("label", dice.choice(LABELS)))
         return {
             "session_id": id,
             "parent_id": dice.one(expected.ACTIVE, self.a_place(dice, id), self.a_place(dice, id), None),
-            "label": dice.choice(LABELS) if dice.percent(30) else None,
+            "label": label,
+            "move": label is not None and dice.percent(40),
             "attachments": some_items(dice, same=40) if dice.percent(30) else {},
-            "if_active": dice.one(active, active, self.a_checkpoint(dice, id)) if dice.percent(25) else None,
+            "if_active": dice.one(*wanted) if dice.percent(25) else None,
             "created_at": self.some_time(dice),
         }  # fmt: skip
 
@@ -259,7 +262,7 @@ class StoreMachine(TreeSteps, KeySteps):
                 id, copied(call)["messages"],
                 metadata=KEEP if call["metadata"] == expected.KEEP else copied(call)["metadata"],
                 parent_id=place_of(call["parent_id"]), attachments=sent(call["attachments"]),
-                label=call["label"], id=given, if_active=call["if_active"],
+                label=call["label"], move=call["move"], id=given, if_active=place_of(call["if_active"]),
                 created_at=optional_moment(call["created_at"]),
             )  # fmt: skip
 

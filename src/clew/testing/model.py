@@ -138,10 +138,11 @@ class Model:
         call = {"session_id": session_id, **call}
         if given in self.checkpoints:
             return self._repeated(self.checkpoints, given, call)
-        if call["if_active"] is not None and call["if_active"] != session["active"]:
+        if not self._is_expected(session, call["if_active"]):
             raise Refused("conflict")
         parent = None if call["parent_id"] is None else self._at(session, call["parent_id"])
-        if call["label"] is not None and self._labelled(session, call["label"]) is not None:
+        holder = None if call["label"] is None else self._labelled(session, call["label"])
+        if holder is not None and not call["move"]:
             raise Refused("conflict")
         begun = [] if call["full"] or parent is None else parent["messages"]
         if after is not None and abs(after) > len(begun):
@@ -154,6 +155,8 @@ class Model:
             None if given is None else _signature(call), brought=None if call["full"] else len(call["messages"]),
         )  # fmt: skip
         self.checkpoints[made]["attachments"] = attachments
+        if holder is not None:
+            holder |= {"label": None, "updated_at": max(now, holder["updated_at"])}
         session["waiting"].pop(call["label"], None)
         _touch(session, created_at)
         return made
@@ -375,6 +378,13 @@ class Model:
             return None
         own = {id: session for id, session in self.sessions.items() if session["owner"] == owner}
         return next((id for id, session in own.items() if (session["source"], session["source_id"]) == name), None)
+
+    def _is_expected(self, session: Row, wanted: Any) -> bool:
+        """Whether the active checkpoint is the one that a write wants it to be, or has the label."""
+        if isinstance(wanted, tuple):
+            row = self.checkpoints.get(session["active"])
+            return row is not None and row["label"] == wanted[1]
+        return wanted is None or wanted == session["active"]
 
     def _labelled(self, session: Row, label: str) -> Row | None:
         rows = (self.checkpoints[id] for id in session["checkpoints"])

@@ -7,6 +7,7 @@ from clew.server.routes.health import HealthRoutes
 from clew.server.routes.keys import KeyRoutes
 from clew.server.routes.maintenance import MaintenanceRoutes
 from clew.server.routes.metrics import MetricsRoutes
+from clew.server.routes.searching import SearchRoutes
 from clew.server.routes.sessions import SessionRoutes
 from clew.server.routes.trees import TreeRoutes
 
@@ -20,6 +21,7 @@ ROUTES = [
     ManyAttachments,
     ManyCheckpoints,
     MetricsRoutes,
+    SearchRoutes,
     SessionRoutes,
     TreeRoutes,
 ]

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 import litestar
 from litestar import Controller
+from litestar.params import FromQuery
 from litestar.response import Stream
 
+from clew import checks
 from clew.backend import Backend, Report
 from clew.errors import InternalError, StorageError
 from clew.protocol import answers
@@ -16,7 +18,7 @@ from clew.protocol.answers import Line
 from clew.protocol.codec import JSON, encode
 from clew.protocol.failures import failure
 from clew.server.bodies import Answer
-from clew.server.served import Served, post
+from clew.server.served import Served, get, post
 
 _log = logging.getLogger("clew.server")
 
@@ -45,6 +47,11 @@ class MaintenanceRoutes(Controller):
         """Give back the space of what has been deleted; tells how far it is, and what it did, line by line."""
         served.check_admin()
         return Stream(_lines(lambda tell: _compact(served.backend, tell)), media_type=LINES)
+
+    @get("/stats")
+    def store_stats(self, served: Served, owner: FromQuery[str | None] = None) -> Answer[answers.StatsAnswer]:
+        """What is in the store, as far as the caller may see it: sessions, sizes, activity by day."""
+        return Answer({"stats": served.backend.store_stats(checks.optional_owner(owner))})
 
     @post("/erase", status_code=200)
     def erase_purged(self, served: Served) -> Answer[answers.Erased]:

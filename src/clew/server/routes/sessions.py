@@ -87,6 +87,26 @@ class SessionRoutes(Controller):
         name = checks.source_name(source, source_id)
         return Answer({"session": forms.session(served.backend.find_session(*name, checks.optional_owner(owner)))})
 
+    @get("/find/summary")
+    def find_session_summary(
+        self,
+        served: Served,
+        forms: Shown,
+        source: FromQuery[str],
+        source_id: FromQuery[str],
+        owner: FromQuery[str | None] = None,
+    ) -> Answer[answers.OneSummary]:
+        """The same session without its state."""
+        found = served.backend.find_session_summary(
+            *checks.source_name(source, source_id), checks.optional_owner(owner)
+        )
+        return Answer({"session": forms.session_summary(found)})
+
+    @post("/move", status_code=200)
+    def move_directory(self, served: Served, data: JSONBody[requests.MoveDirectory]) -> Answer[answers.MovedAnswer]:
+        """Change the directory of every session that is in one, or below it, to where that is now."""
+        return Answer({"moved": served.backend.move_directory(data.seam())})
+
     @get("/{session_id:uuid}")
     def get_session(self, served: Served, forms: Shown, session_id: FromPath[UUID]) -> Answer[answers.OneSession]:
         """A session with its active checkpoint."""

@@ -6,6 +6,8 @@ from litestar import Controller
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from clew import checks, limits
+from clew.backend import Place
+from clew.model import ACTIVE, Label
 from clew.protocol import answers, requests
 from clew.server.bodies import Answer
 from clew.server.served import Served, Shown, get, post, put, segment
@@ -71,6 +73,23 @@ class TreeRoutes(Controller):
         """The checkpoint of the session that has this label."""
         found = served.backend.find_checkpoint(session_id, checks.label(segment(label)))
         return Answer({"checkpoint": forms.checkpoint(found)})
+
+    @get("/messages")
+    def get_messages_at(
+        self,
+        served: Served,
+        forms: Shown,
+        session_id: FromPath[UUID],
+        label: FromQuery[str | None] = None,
+        start: FromQuery[int | None] = None,
+        stop: FromQuery[int | None] = None,
+    ) -> Answer[answers.Messages]:
+        """The messages from `start` to `stop` of the active checkpoint, or of the one with a label."""
+        place: Place = ACTIVE if label is None else Label(checks.label(label))
+        found = served.backend.get_messages(
+            place, checks.optional_index(start, "start"), checks.optional_index(stop, "stop"), session_id
+        )
+        return Answer({"messages": forms.messages(found)})
 
     @post("/checkpoints/delete", status_code=200)
     def delete_checkpoints(

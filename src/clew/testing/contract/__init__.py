@@ -12,6 +12,7 @@ from clew.testing.contract.checkpoints import CheckpointContract
 from clew.testing.contract.copies import CopyContract
 from clew.testing.contract.deletes import DeleteContract
 from clew.testing.contract.detaching import DetachContract
+from clew.testing.contract.directories import DirectoryContract
 from clew.testing.contract.forks import ForkContract
 from clew.testing.contract.keys import KeyContract
 from clew.testing.contract.labels import LabelContract
@@ -20,8 +21,11 @@ from clew.testing.contract.maintenance import MaintenanceContract
 from clew.testing.contract.messages import MessageContract
 from clew.testing.contract.names import NameContract
 from clew.testing.contract.owners import OwnerContract
+from clew.testing.contract.repairing import RepairContract
 from clew.testing.contract.repeats import RepeatContract
+from clew.testing.contract.search import SearchContract
 from clew.testing.contract.sessions import SessionContract
+from clew.testing.contract.statistics import StatisticsContract
 from clew.testing.contract.store import WholeStoreContract
 from clew.testing.contract.times import TimeContract
 from clew.testing.contract.together import TogetherContract
@@ -42,6 +46,7 @@ __all__ = [
     "CopyContract",
     "DeleteContract",
     "DetachContract",
+    "DirectoryContract",
     "ForkContract",
     "KeyContract",
     "LabelContract",
@@ -50,8 +55,11 @@ __all__ = [
     "MessageContract",
     "NameContract",
     "OwnerContract",
+    "RepairContract",
     "RepeatContract",
+    "SearchContract",
     "SessionContract",
+    "StatisticsContract",
     "StoreContract",
     "TimeContract",
     "TogetherContract",
@@ -81,6 +89,7 @@ class StoreContract(
     CopyContract,
     ArrivalContract,
     MessageContract,
+    SearchContract,
     ArgumentContract,
     RepeatContract,
     TimeContract,
@@ -88,6 +97,9 @@ class StoreContract(
     MaintenanceContract,
     WatchContract,
     KeyContract,
+    StatisticsContract,
+    RepairContract,
+    DirectoryContract,
     WholeStoreContract,
 ):
     """Every promise of a store. A backend's tests subclass it and give one fixture, `store`.

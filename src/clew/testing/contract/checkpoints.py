@@ -1,13 +1,14 @@
 """Writing and reading checkpoints, moving between them, and lists of them."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.errors import InvalidRequestError, NotFoundError
-from clew.model import ACTIVE, KEEP, Message
+from clew.model import ACTIVE, KEEP, Active, Label, Message
 from clew.store import Store
 from clew.testing.contract.base import (
     Contract,
@@ -272,6 +273,38 @@ class CheckpointContract(Contract):
         assert store.get_messages(root, start=-2) == [{"n": 1_998}, {"n": 1_999}]
         assert [message["n"] for message in store.get_messages(root, start=60, stop=70)] == list(range(60, 70))
         assert len(store.get_checkpoint(root).state.messages) == 2_000
+
+    def test_a_slice_is_read_of_the_active_checkpoint_or_of_a_label(self, store: Store) -> None:
+        session, other = store.create_session("", messages=users("abc")), store.create_session("")
+        store.append(session.id, users("de"), label="point/é")
+        store.append(session.id, users("f"))
+        for spelled in (session.id, str(session.id)):
+            assert letters(store.get_messages(ACTIVE, session_id=spelled)) == "abcdef"
+            assert letters(store.get_messages(ACTIVE, session_id=spelled, start=-2)) == "ef"
+            assert letters(store.get_messages(Label("point/é"), session_id=spelled, start=1, stop=-1)) == "bcd"
+        store.set_active_checkpoint(session.id, active(session).id)
+        assert letters(store.get_messages(ACTIVE, session_id=session.id, start=-9)) == "abc"
+        assert store.get_messages(ACTIVE, session_id=other.id) == []
+        wrong: list[tuple[Label | Active, UUID]] = [
+            (Label("point"), session.id), (Label("point/é"), other.id), (ACTIVE, missing()),
+        ]  # fmt: skip
+        for place, id in wrong:
+            with pytest.raises(NotFoundError):
+                store.get_messages(place, session_id=id)
+        store.delete_checkpoints(other.id, active(other).id)
+        with pytest.raises(NotFoundError, match="no active checkpoint"):
+            store.get_messages(ACTIVE, session_id=other.id)
+
+    def test_a_label_is_of_a_session_and_an_id_needs_none(self, store: Store) -> None:
+        session = store.create_session("", messages=users("abc"))
+        nowhere: list[Label | Active] = [ACTIVE, Label("point")]
+        for place in nowhere:
+            with pytest.raises(InvalidRequestError, match="session_id is missing"):
+                store.get_messages(place)
+        with pytest.raises(InvalidRequestError, match="session_id"):
+            store.get_messages(active(session).id, session_id=session.id)
+        with pytest.raises(InvalidRequestError, match="session_id"):
+            store.get_messages(ACTIVE, session_id="nonsense")
 
     # -- rewinding
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clew.errors import ConflictError, InvalidRequestError, NotFoundError
-from clew.model import Checkpoint, Label, Session
+from clew.model import SAME, Checkpoint, Label, Session
 from clew.store import Store
 from clew.testing.clock import SECOND, Clock
 from clew.testing.contract.base import (
@@ -107,6 +107,39 @@ class LabelContract(Contract):
         assert [store.get_checkpoint(id).updated_at for id in (middle, tip)] == [told, told]
         assert store.get_session(labelled.id).revision == before + 1
         assert store.set_label(middle, "end", move=True).label == "end"
+
+    @pytest.mark.parametrize("holder", [0, 1, 2])
+    def test_a_new_checkpoint_takes_a_label_over_from_whichever_has_it(
+        self, store: Store, labelled: Session, clock: Clock, holder: int
+    ) -> None:
+        made = ids(store.list_checkpoints(labelled.id))
+        store.attach(labelled.id, {"f": b"1"}, checkpoint_id=made[holder])
+        store.set_label(made[holder], "point", move=True)
+        for write in (store.append, store.create_checkpoint):
+            before, told = revision(store, labelled.id), clock.moment
+            step = write(labelled.id, users("d"), label="point", move=True)
+            assert step.label == "point"
+            assert store.find_checkpoint(labelled.id, "point").id == step.id
+            assert [store.get_checkpoint(id).label for id in made] == [None] * len(made)
+            assert store.get_checkpoint_summary(made[holder]).updated_at == told
+            assert store.get_session(labelled.id).revision == before + 1
+            made, holder = [*made, step.id], len(made)
+        assert [attached(store, id) for id in made].count({"f": b"1"}) == 1
+        assert list(store.verify()) == []
+
+    def test_a_new_checkpoint_takes_a_label_that_nothing_has(self, store: Store, labelled: Session) -> None:
+        store.attach(labelled.id, {"f": b"1"}, label="free")
+        step = store.append(labelled.id, [], label="free", move=True)
+        assert attached(store, step.id) == {"f": b"1"}
+        with nothing_changes(store), pytest.raises(InvalidRequestError, match="label is missing"):
+            store.append(labelled.id, [], move=True)
+
+    def test_a_label_stays_where_it_is_when_the_write_fails(self, store: Store, labelled: Session) -> None:
+        store.attach(labelled.id, {"f": b"1"})
+        wrong: list[dict[str, Any]] = [{"after": 9}, {"attachments": {"g": SAME}}, {"parent_id": missing()}]
+        for arguments in wrong:
+            with nothing_changes(store), pytest.raises((InvalidRequestError, NotFoundError)):
+                store.append(labelled.id, [], label="point", move=True, **arguments)
 
     def test_a_label_that_nothing_has_needs_no_move_and_takes_one(self, store: Store, labelled: Session) -> None:
         root = ids(store.list_checkpoints(labelled.id))[0]

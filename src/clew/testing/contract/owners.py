@@ -108,6 +108,7 @@ class OwnerContract(Contract):
         assert len(set(made.values())) == 3
         for owner, id in made.items():
             assert store.find_session("tool", "1", owner=owner).id == id
+            assert store.find_session_summary("tool", "1", owner=owner) == store.get_session_summary(id)
             with nothing_changes(store), pytest.raises(ConflictError, match="tool"):
                 store.create_session("", source="tool", source_id="1", owner=owner)
 
@@ -116,8 +117,9 @@ class OwnerContract(Contract):
             store.create_session("", source="tool", source_id=f"of {owner}", owner=owner)
         for owner in EVERYBODY:
             for other in {*EVERYBODY} - {owner}:
-                with pytest.raises(NotFoundError):
-                    store.find_session("tool", f"of {owner}", owner=other)
+                for find in (store.find_session, store.find_session_summary):
+                    with pytest.raises(NotFoundError):
+                        find("tool", f"of {owner}", owner=other)
 
     def test_ensure_makes_one_session_for_each_owner(self, store: Store) -> None:
         made = [store.ensure_session("tool", "1", owner=owner).id for owner in EVERYBODY]

@@ -43,6 +43,7 @@ STEP: dict[str, Any] = {
 OTHER_STEPS: list[dict[str, Any]] = [
     {"messages": users("c")}, {"messages": users("dc")}, {"messages": []}, {"messages": [{"role": "user"}]},
     {"metadata": {"m": True}}, {"metadata": None}, {"metadata": "KEEP"}, {"label": None}, {"label": "there"},
+    {"move": True},
     {"attachments": None}, {"attachments": {"f": b"1"}}, {"attachments": {"f": b"2", "g": Attachment(b"2", "x/y")}},
     {"attachments": {"f": b"1", "g": b"2"}}, {"attachments": {"f": b"1", "g": Attachment(b"2", "x/z")}},
     {"attachments": {"f": b"1", "G": Attachment(b"2", "x/y")}}, {"attachments": {"f": b"1", "g": SAME}},
@@ -251,6 +252,21 @@ class RepeatContract(Contract):
         with nothing_changes(store):
             assert write(begun.id, users("c"), parent_id=Label("point"), id=step.id).parent_id == active(begun).id
 
+    def test_a_write_that_took_a_label_over_is_repeated_though_the_label_has_moved_on(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        store.set_label(active(begun).id, "point")
+        arguments: dict[str, Any] = {"label": "point", "move": True, "if_active": Label("point"), "id": missing()}
+        step = write(begun.id, users("c"), **arguments)
+        assert step.label == "point"
+        next_one = write(begun.id, users("d"), label="point", move=True)
+        with nothing_changes(store):
+            again = write(begun.id, users("c"), **arguments)
+        assert (again.id, again.label) == (step.id, None)
+        assert store.find_checkpoint(begun.id, "point").id == next_one.id
+        with nothing_changes(store), pytest.raises(ConflictError):
+            write(begun.id, users("c"), **{**arguments, "move": False})
+
     def test_another_label_or_the_id_that_it_stands_for_is_another_write(
         self, store: Store, begun: Session, write: Write
     ) -> None:
@@ -327,6 +343,20 @@ class RepeatContract(Contract):
         tip = store.append(begun.id, users("c"))
         step = write(begun.id, users("d"), parent_id=active(begun).id, if_active=tip.id)
         assert step.parent_id == active(begun).id
+
+    def test_a_write_that_expects_a_label_happens_only_while_the_active_checkpoint_has_it(
+        self, store: Store, begun: Session, write: Write
+    ) -> None:
+        store.set_label(active(begun).id, "point")
+        step = write(begun.id, users("c"), if_active=Label("point"))
+        for name in ("point", "nowhere", str(step.id)):
+            with nothing_changes(store), pytest.raises(ConflictError, match=name):
+                write(begun.id, users("d"), if_active=Label(name))
+        with nothing_changes(store), pytest.raises(InvalidRequestError, match="if_active"):
+            write(begun.id, users("d"), if_active=ACTIVE)
+        store.set_active_checkpoint(begun.id, Label("point"))
+        last = write(begun.id, users("e"), if_active=Label("point"))
+        assert store.get_active_checkpoint(begun.id).id == last.id
 
     def test_a_repeated_write_is_recognised_before_if_active_is_looked_at(
         self, store: Store, begun: Session, write: Write

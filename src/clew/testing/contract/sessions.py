@@ -188,12 +188,14 @@ class SessionContract(Contract):
         store.create_session("", source="tool", source_id="2")
         store.create_session("", source="other", source_id="1")
         assert store.find_session("tool", "1") == session
+        assert store.find_session_summary("tool", "1") == store.get_session_summary(session.id)
 
     def test_a_name_is_found_only_exactly(self, store: Store) -> None:
         store.create_session("", source="tool", source_id="1")
         for source, source_id in (("tool", "2"), ("other", "1"), ("TOOL", "1"), ("tool", "1 "), ("", "1")):
-            with pytest.raises(NotFoundError):
-                store.find_session(source, source_id)
+            for find in (store.find_session, store.find_session_summary):
+                with pytest.raises(NotFoundError):
+                    find(source, source_id)
 
     def test_a_name_is_unique_in_the_store(self, store: Store) -> None:
         taken = store.create_session("", source="tool", source_id="1")

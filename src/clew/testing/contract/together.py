@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from clew.errors import ConflictError, NotFoundError
-from clew.model import Session
+from clew.model import Label, Session
 from clew.reports import Compaction, Finding
 from clew.store import Store
 from clew.testing.contract.base import (
@@ -128,6 +128,19 @@ class TogetherContract(Contract):
         assert conflicts(together(calls)) == 0
         assert labels(store.list_checkpoints(session.id)).count("point") == 1
         assert store.get_session(session.id).revision == 1 + 8 + 8
+
+    def test_writes_that_take_a_label_along_all_happen_one_after_the_other(self, store: Store) -> None:
+        session = store.create_session("")
+        store.append(session.id, [], label="point")
+        calls = [
+            lambda text=text: store.append(session.id, users(text), label="point", move=True, if_active=Label("point"))
+            for text in "abcdefgh"
+        ]
+        assert conflicts(together(calls)) == 0
+        point = store.find_checkpoint(session.id, "point").id
+        assert sorted(said(store, point)) == list("abcdefgh")
+        assert store.get_session(session.id).active_checkpoint == store.get_checkpoint(point)
+        assert labels(store.list_checkpoints(session.id)).count("point") == 1
 
     def test_a_label_given_and_written_at_once_is_with_one(self, store: Store) -> None:
         session = store.create_session("")

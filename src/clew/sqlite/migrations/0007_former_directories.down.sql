@@ -1,0 +1,2 @@
+-- Forgets where sessions were before: refused where any was moved, unless the caller says to discard.
+DROP TABLE former_directory;
