@@ -1,6 +1,6 @@
 """A graph of LangGraph whose checkpoints are kept in clew. The model is a stand-in: no network.
 
-pip install 'clew[langgraph]' langgraph
+pip install '.[langgraph]' langgraph
 python examples/with_langgraph.py
 """
 

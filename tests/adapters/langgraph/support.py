@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from operator import add
 from typing import Annotated, Any, TypedDict
 
+import pytest
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
+
+from clew import Session, Store
 
 
 class State(TypedDict, total=False):
@@ -95,3 +98,40 @@ def said(state: Any) -> list[str]:
 def user(text: str) -> dict[str, Any]:
     """What a user says, for a graph."""
     return {"messages": [HumanMessage(text)]}
+
+
+def session_of(store: Store, name: str = "thread") -> Session:
+    """The session of a thread."""
+    return store.find_session("langgraph", name)
+
+
+class Counting:
+    """A store that counts how often each of its methods is called, and how many messages were given to write."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[str] = []
+        self.given: list[int] = []
+        for name in ("append", "create_checkpoint", "attach", "get_checkpoint", "find_checkpoint", "list_checkpoints",
+                     "get_attachments", "get_checkpoint_summary", "get_messages", "find_session", "get_session_summary",
+                     "update_session", "ensure_session"):  # fmt: skip
+            monkeypatch.setattr(store, name, self._counted(name, getattr(store, name)), raising=False)
+
+    def _counted(self, name: str, call: Any) -> Any:
+        def counted(*args: Any, **said: Any) -> Any:
+            self.calls.append(name)
+            if name in ("append", "create_checkpoint"):
+                self.given.append(len(list(args[1])))
+            return call(*args, **said)
+
+        return counted
+
+
+class Reversing:
+    """A cipher for tests."""
+
+    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
+        return "reversed", plaintext[::-1]
+
+    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
+        assert ciphername == "reversed"
+        return ciphertext[::-1]

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langgraph.checkpoint.base.id import uuid6
-from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
-from tests.adapters.langgraph.support import Thread, checkpoint, said, thread
+from tests.adapters.langgraph.support import Counting, Thread, checkpoint, said, session_of, thread
 
 import clew
 from clew import ConflictError, NotFoundError, Store
@@ -18,35 +17,10 @@ from clew.adapters.langgraph.names import Place, place_of_source
 METADATA: Any = {"source": "loop", "step": 1, "parents": {}}
 
 
-def session_of(store: Store, name: str = "thread") -> clew.Session:
-    return store.find_session("langgraph", name)
-
-
 def stored_messages(store: Store, name: str = "thread") -> list[Any]:
     active = session_of(store, name).active_checkpoint
     assert active is not None
     return active.state.messages
-
-
-class Counting:
-    """A store that counts how often each of its methods is called, and how many messages were given to write."""
-
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.calls: list[str] = []
-        self.given: list[int] = []
-        for name in ("append", "create_checkpoint", "attach", "get_checkpoint", "find_checkpoint", "list_checkpoints",
-                     "get_attachments", "get_checkpoint_summary", "get_messages", "find_session", "get_session_summary",
-                     "update_session", "ensure_session"):  # fmt: skip
-            monkeypatch.setattr(store, name, self._counted(name, getattr(store, name)), raising=False)
-
-    def _counted(self, name: str, call: Any) -> Any:
-        def counted(*args: Any, **said: Any) -> Any:
-            self.calls.append(name)
-            if name in ("append", "create_checkpoint"):
-                self.given.append(len(list(args[1])))
-            return call(*args, **said)
-
-        return counted
 
 
 # Branches, and several writers.
@@ -140,6 +114,21 @@ def test_a_late_put_does_not_bring_a_deleted_thread_back(store: Store) -> None:
     assert store.list_sessions(source="langgraph").items == []
 
 
+def test_a_thread_of_another_owner_is_neither_listed_nor_deleted(file_store: Store) -> None:
+    saver = ClewSaver(file_store)
+    Thread(saver).put({"turn": 1}, run_id="run")
+    mine = file_store.find_session("langgraph", "thread")
+    hers = file_store.create_session(
+        "hers", source="langgraph", source_id="thread", session_metadata=mine.metadata, owner="Ada"
+    )
+    theirs = file_store.append(hers.id, [], metadata={"run_id": "run"})
+    assert len(list(saver.list(None))) == len(list(saver.list(thread()))) == 1
+    saver.delete_for_runs(["run"])
+    saver.delete_thread("thread")
+    assert [session.id for session in file_store.list_sessions()] == [hers.id]
+    assert file_store.get_active_checkpoint(hers.id).id == theirs.id
+
+
 def test_a_deleted_thread_can_begin_anew(store: Store) -> None:
     saver, other = ClewSaver(store), ClewSaver(store)
     for turn in range(3):
@@ -174,46 +163,6 @@ def test_a_parent_that_was_never_there_is_an_error(store: Store) -> None:
     with pytest.raises(NotFoundError):
         saver.put(thread(checkpoint_id="nowhere"), checkpoint({"a": 1}), METADATA, {"a": 1})
     assert len(list(saver.list(thread()))) == 1
-
-
-# Pending writes.
-
-
-def test_writes_that_come_before_their_checkpoint_wait_for_it(store: Store) -> None:
-    saver = ClewSaver(store)
-    saver.put_writes(thread(checkpoint_id="1"), [("a", 1), ("b", [2])], "task")
-    assert saver.get_tuple(thread()) is None
-    assert list(saver.list(None)) == []
-    saver.put(thread(), checkpoint({}, id="1"), METADATA, {})
-    found = ClewSaver(store).get_tuple(thread())
-    assert found is not None
-    assert found.pending_writes == [("task", "a", 1), ("task", "b", [2])]
-
-
-def test_writes_come_in_the_order_of_path_task_and_place(store: Store) -> None:
-    saver = ClewSaver(store)
-    there = Thread(saver).put({})
-    for task, path in (("9", "a, 2"), ("1", "a, 10"), ("5", ""), ("2", "a, 10")):
-        saver.put_writes(there, [("c", n) for n in range(11)], task, path)
-    found = saver.get_tuple(there)
-    assert found is not None
-    assert found.pending_writes is not None
-    assert [(task, n) for task, _, n in found.pending_writes] == [(t, n) for t in "5129" for n in range(11)]
-
-
-def test_what_a_task_has_written_stays_and_how_it_went_is_replaced(store: Store) -> None:
-    saver = ClewSaver(store)
-    there = Thread(saver).put({})
-    for attempt in (1, 2):
-        saver.put_writes(there, [("a", attempt)], "task")
-        saver.put_writes(there, [(INTERRUPT, (attempt,)), (RESUME, [attempt])], "task")
-        saver.put_writes(there, [(ERROR, ValueError(f"attempt {attempt}"))], "task")
-    found = saver.get_tuple(there)
-    assert found is not None
-    assert found.pending_writes is not None
-    assert {channel: value for _, channel, value in found.pending_writes} == {
-        "a": 1, INTERRUPT: (2,), RESUME: [2], ERROR: "ValueError('attempt 2')",
-    }  # fmt: skip
 
 
 # Lists.
@@ -335,6 +284,66 @@ def test_a_thread_of_n_steps_costs_n(tmp_path: Any) -> None:
         sizes.append(path.stat().st_size)
     assert sizes[1] < 2.3 * sizes[0]
     assert sizes[1] < 400 * 1_800
+
+
+def test_what_this_process_has_written_is_not_read_again(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    saver = ClewSaver(file_store)
+    written, messages = Thread(saver), [HumanMessage("")]
+    for n in range(1, 4):
+        messages = [HumanMessage(str(m)) for m in range(n)]
+        written.put({"messages": messages, "log": [*range(n)], "big": "x" * 100})
+    counting = Counting(file_store, monkeypatch)
+    values = written.values()
+    assert values == {"messages": messages, "log": [0, 1, 2], "big": "x" * 100}
+    assert counting.calls == ["list_checkpoints"]
+    values["messages"][0].content = "changed"
+    values["log"].clear()
+    assert written.values()["messages"] == messages
+    assert written.values()["log"] == [0, 1, 2]
+
+
+def test_what_another_process_has_written_or_deleted_is_seen(store: Store) -> None:
+    saver, other = ClewSaver(store), ClewSaver(store)
+    for turn in range(3):
+        messages = [HumanMessage(f"{turn} {n}") for n in range(turn + 1)]
+        written = Thread((saver, other)[turn % 2])
+        written.put({"messages": messages})
+        for each in (saver, other):
+            assert Thread(each).values() == {"messages": messages}
+    other.delete_thread("thread")
+    assert saver.get_tuple(thread()) is None
+
+
+def test_a_label_that_somebody_has_moved_names_what_it_names_now(file_store: Store) -> None:
+    saver = ClewSaver(file_store)
+    written = Thread(saver)
+    written.put({"messages": [HumanMessage("first")]})
+    label = written.put({"messages": [HumanMessage("second")]})["configurable"]["checkpoint_id"]
+    first, second = file_store.list_checkpoints(session_of(file_store).id, order="label").items
+    file_store.set_label(second.id, None)
+    file_store.set_label(first.id, label)
+    assert said(written.values()) == ["first"]
+
+
+def test_a_message_changed_where_it_stands_is_found_after_a_put_that_failed(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver = ClewSaver(file_store)
+    written, messages = Thread(saver), [HumanMessage(f"{n}") for n in range(40)]
+    written.put({"messages": messages})
+    messages[0].content = "changed"
+    saver.put_writes(written.newest, [("messages", messages[0])], "task")
+
+    def unavailable(*args: Any, **said: Any) -> None:
+        raise clew.UnavailableError("not now")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(file_store, "append", unavailable)
+        with pytest.raises(clew.UnavailableError):
+            written.put({"messages": messages})
+    written.version -= 1
+    written.put({"messages": messages})
+    assert said(Thread(ClewSaver(file_store)).values())[0] == "changed"
 
 
 @pytest.mark.parametrize("at", [0, 50, 99])
@@ -477,21 +486,3 @@ def test_a_list_that_is_replaced_each_step_does_not_rewrite_one_that_grows(
         there.put({"scratch": [HumanMessage(f"other {number}")], "messages": list(grown)})
         assert there.values() == {"scratch": [HumanMessage(f"other {number}")], "messages": grown}
     assert max(counting.given) == 2
-
-
-def test_a_copy_that_broke_off_is_no_part_of_the_thread_it_came_from(
-    file_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saver = ClewSaver(file_store)
-    Thread(saver, "source").put({"messages": [HumanMessage("kept")]})
-
-    def killed(*args: Any, **kwargs: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as broken:
-        broken.setattr(file_store, "update_session", killed)
-        with pytest.raises(KeyboardInterrupt):
-            saver.copy_thread("source", "target")
-    assert len([*saver.list({"configurable": {"thread_id": "source"}})]) == 1
-    saver.delete_thread("source")
-    assert Thread(saver, "target").values() == {"messages": [HumanMessage("kept")]}

@@ -25,7 +25,7 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt, Send
 from pydantic import BaseModel
-from tests.adapters.langgraph.support import Thread
+from tests.adapters.langgraph.support import Reversing, Thread
 
 import clew
 from clew import Store
@@ -203,17 +203,6 @@ def test_damaged_bytes_are_an_error_and_never_an_empty_answer(file_store: Store,
             ClewSaver(file_store).get_tuple(there)
         with pytest.raises(clew.CorruptStateError):
             list(ClewSaver(file_store).list(there))
-
-
-class Reversing:
-    """A cipher for tests."""
-
-    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-        return "reversed", plaintext[::-1]
-
-    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-        assert ciphername == "reversed"
-        return ciphertext[::-1]
 
 
 def test_with_a_serializer_that_encrypts_nothing_that_is_said_is_in_clear(store: Store) -> None:

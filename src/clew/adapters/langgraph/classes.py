@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core import messages as langchain
 from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
 
 _NAMES = (
     "AIMessage", "AIMessageChunk", "ChatMessage", "ChatMessageChunk", "FunctionMessage", "FunctionMessageChunk",
@@ -17,7 +18,10 @@ _NAMES = (
 )  # fmt: skip
 
 _new: Callable[[Any], BaseMessage] = object.__new__
-_set = object.__setattr__
+_set_dict, _set_given, _set_extra, _set_private = (
+    vars(BaseModel)[name].__set__  # as object.__setattr__ does it, without looking for the name
+    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 class MessageClass:
@@ -32,34 +36,30 @@ class MessageClass:
             name: None if name in factories or field.is_required() else field.default
             for name, field in cls.model_fields.items()
         }
+        self._unset = self._template | {name: make() for name, make in self._factories}
 
     def fields(self, message: BaseMessage) -> dict[str, Any] | None:
         """What has been set, or is not as the class has it by itself; None where there is more than fields say."""
-        held = message.__dict__
-        if held.keys() != self._template.keys() or message.__pydantic_private__ is not None:
+        held, unset = message.__dict__, self._unset
+        if held.keys() != unset.keys() or message.__pydantic_private__ is not None:
             return None
         given = message.__pydantic_fields_set__
-        empty = {name: make() for name, make in self._factories}
-        return {
-            name: value
-            for name, value in held.items()
-            if name in given or value != (empty[name] if name in empty else self._template[name])
-        }
+        return {name: value for name, value in held.items() if name in given or value != unset[name]}
 
     def build(
         self, fields: dict[str, Any], given: "list[str] | None" = None, extra: dict[str, Any] | None = None
     ) -> BaseMessage:
         """The message of these fields, of which the `given` were set, or all."""
         held = self._template.copy()
+        held.update(fields)
         for name, make in self._factories:
             if name not in fields:
                 held[name] = make()
-        held.update(fields)
         message = _new(self.cls)
-        _set(message, "__dict__", held)
-        _set(message, "__pydantic_fields_set__", set(fields if given is None else given))
-        _set(message, "__pydantic_extra__", extra or {})
-        _set(message, "__pydantic_private__", None)
+        _set_dict(message, held)
+        _set_given(message, set(fields if given is None else given))
+        _set_extra(message, extra or {})
+        _set_private(message, None)
         return message
 
 

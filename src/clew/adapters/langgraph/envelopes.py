@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from clew import CorruptStateError
-from clew.adapters.langgraph.names import CHANNEL, ENVELOPE, escaped
+from clew.adapters.langgraph.names import ENVELOPE
 from clew.adapters.langgraph.values import Values, is_plain
 
 INLINE_CHARS = 64
@@ -22,13 +22,16 @@ class Envelope(NamedTuple):
     inline: dict[str, Any]
     """The values that are short."""
     lists: list[str]
-    """The channels whose items are messages of the session."""
+    """The channels whose items are messages of the session, be they messages of LangChain or anything else."""
     parent: str | None
     """LangGraph's id of the parent."""
     parent_id: str | None
     """The store's id of it when this was written: in a copy the parent has another."""
     kept: int
     """How many of the parent's messages this one begins with."""
+    marks: dict[str, list[Any]] | None = None
+    """Of the channels that are attachments and hold a list: how many items it has, and what tells these from others.
+    None where it was written before there were any."""
 
     def dumps(self, values: Values) -> bytes:
         """The bytes to keep."""
@@ -51,8 +54,3 @@ def is_short(value: Any) -> bool:
     if value is None or type(value) in (bool, int, float):
         return is_plain(value) and len(repr(value)) <= INLINE_CHARS
     return type(value) is str and len(value) <= INLINE_CHARS and value.isprintable()
-
-
-def name_of(channel: str) -> str:
-    """The attachment of a channel."""
-    return CHANNEL + escaped(channel)

@@ -21,7 +21,9 @@ class Layout(NamedTuple):
     attached: frozenset[str]
     """The channels that are attachments."""
     lists: frozenset[str]
-    """The channels whose items are messages."""
+    """The channels whose items are messages of the session."""
+    marks: dict[str, list[Any]]
+    """Of the attachments that hold a list: what tells whether another list begins with it."""
     channels: Sequence[str] | None
     """The channel of each message; None where all are of one."""
     length: int
@@ -71,11 +73,6 @@ class Layouts:
             self._layouts.move_to_end(key)
             if len(self._layouts) > MAX_LAYOUTS:
                 self._layouts.popitem(last=False)
-
-    def forget(self, key: Key) -> None:
-        """Know nothing of a checkpoint any more."""
-        with self._mutex:
-            self._layouts.pop(key, None)
 
 
 def channels_of(items: Sequence[str]) -> Sequence[str] | None:

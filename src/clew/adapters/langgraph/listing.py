@@ -11,6 +11,7 @@ from clew.adapters.by_name import ByName
 from clew.adapters.langgraph.names import SOURCE, Place, place_of_source
 from clew.adapters.langgraph.reading import Reader, Row, by_channel
 from clew.adapters.langgraph.writes import Write, loaded
+from clew.adapters.listing import Listing
 
 PAGE = 50
 
@@ -26,22 +27,33 @@ def sessions_of(store: Store, names: ByName, place: Place) -> dict[UUID, Place]:
     return names.look(store, place.source_id, summary, empty)
 
 
-def sessions_of_thread(store: Store, thread: str | None) -> dict[UUID, Place]:
+def sessions_of_thread(store: Store, names: ByName, thread: str | None) -> dict[UUID, Place]:
     """The sessions of a thread with all its namespaces, or (None) of all threads."""
+    found = _sessions(store, thread, thread)
+    if thread is None or any(not place.namespace for place in found.values()):
+        return found
+    # None, or a copy that broke off, whose sessions still say that they are of the thread that they were copied from.
+    place = Place(thread, "", None)
+    copied_from = names.look(store, place.source_id, lambda id: thread_of(store, id), None)
+    return found if copied_from is None else found | _sessions(store, copied_from, thread)
+
+
+def _sessions(store: Store, said: str | None, thread: str | None) -> dict[UUID, Place]:
+    """The sessions that say that they are of one thread, as far as their names say that they are of another."""
+    wanted = None if said is None else {"thread_id": said}
     found: dict[UUID, Place] = {}
-    cursor: str | None = None
-    wanted = None if thread is None else {"thread_id": thread}
-    while True:
-        page = store.list_sessions(source=SOURCE, metadata=wanted, limit=1_000, cursor=cursor)
+    for page in Listing(SOURCE).pages(store, metadata=wanted, size=1_000, with_damaged=True):
         for session in page:
-            if session.source_id is None:
-                continue
-            place = place_of_source(session.source_id)
-            if thread in (None, place.thread):  # a copy that has just begun still says that it is of the other thread
+            place = place_of_source(session.source_id or "")
+            if session.source_id is not None and thread in (None, place.thread):
                 found[session.id] = place
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
+    return found
+
+
+def thread_of(store: Store, session: UUID) -> str | None:
+    """The thread that a session says it is of; of a copy that broke off, the one that it was copied from."""
+    said = (store.get_session_summary(session).metadata or {}).get("thread_id")
+    return said if isinstance(said, str) else None
 
 
 class Lister:

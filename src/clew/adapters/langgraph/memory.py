@@ -5,15 +5,17 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
-from langchain_core.messages import BaseMessage
-
 from clew.adapters.by_name import ByName
 from clew.adapters.known import Known
 from clew.adapters.langgraph.layouts import Layouts
 from clew.adapters.langgraph.names import SOURCE
+from clew.adapters.langgraph.waiting import Waiting
 
 MAX_THREADS = 10_000
 MAX_SUSPECTS = 1_000
+
+_FIXED = (str, int, float, bool, bytes, type(None))
+"""What nobody can change where it stands."""
 
 
 class Memory:
@@ -23,13 +25,14 @@ class Memory:
         self.names = ByName(SOURCE)
         self.known = Known()
         self.layouts = Layouts()
+        self.waiting = Waiting()
         self._suspects: OrderedDict[str, deque[Any]] = OrderedDict()
         self._deleted: OrderedDict[str, str] = OrderedDict()
         self._mutex = threading.Lock()
 
     def suspect(self, source_id: str, values: Iterable[Any]) -> None:
-        """Remember the messages that a node has written: it may have changed one of them where it stands."""
-        found = [message for value in values for message in _messages(value)]
+        """Remember the items that a node has written: it may have changed one of them where it stands."""
+        found = [item for value in values for item in _items(value)]
         if not found:
             return
         with self._mutex:
@@ -38,7 +41,7 @@ class Memory:
                 self._suspects.popitem(last=False)
 
     def suspects(self, source_id: str) -> list[Any]:
-        """The messages that have been written in a namespace since it was last asked."""
+        """The items that have been written in a namespace since it was last asked."""
         with self._mutex:
             return list(self._suspects.pop(source_id, ()))
 
@@ -55,14 +58,10 @@ class Memory:
             return checkpoint <= self._deleted.get(thread, "")
 
 
-def _messages(value: Any) -> Iterable[Any]:
-    if isinstance(value, BaseMessage):
-        return (value,)
-    if isinstance(value, dict):
-        return (value,) if "role" in value else [found for held in value.values() for found in _messages_of(held)]
-    return _messages_of(value)
-
-
-def _messages_of(value: Any) -> Iterable[Any]:
-    items = value if isinstance(value, list | tuple) else (value,)
-    return [item for item in items if isinstance(item, BaseMessage) or (isinstance(item, dict) and "role" in item)]
+def _items(value: Any) -> Iterable[Any]:
+    """What may be an item of a list: the value, what is in it, and what is in the lists of a whole state."""
+    found = [value]
+    for held in value.values() if type(value) is dict else [value]:
+        if isinstance(held, list | tuple):
+            found += held
+    return [item for item in found if type(item) not in _FIXED]

@@ -61,6 +61,11 @@ def unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
+def name_of(channel: str) -> str:
+    """The attachment of a channel."""
+    return CHANNEL + escaped(channel)
+
+
 def write_name(task_id: str, index: int) -> str:
     """The name of a pending write."""
     return f"{WRITE}{escaped(task_id)}/{index}"

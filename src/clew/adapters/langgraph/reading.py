@@ -7,11 +7,11 @@ from uuid import UUID
 from langgraph.checkpoint.base import CheckpointTuple
 
 from clew import Attachment, CorruptStateError, NotFoundError, Store
-from clew.adapters.langgraph.envelopes import Envelope, load, name_of
+from clew.adapters.langgraph.envelopes import Envelope, load
 from clew.adapters.langgraph.layouts import Layout, channels_of
 from clew.adapters.langgraph.memory import Memory
 from clew.adapters.langgraph.messages import Messages
-from clew.adapters.langgraph.names import METADATA, Place
+from clew.adapters.langgraph.names import METADATA, Place, name_of
 from clew.adapters.langgraph.values import Values
 from clew.adapters.langgraph.writes import loaded
 
@@ -129,13 +129,29 @@ class Reader:
         if not page.items:
             return None
         row = self.row(page.items[0])
-        return row, self._lists(row, store.get_checkpoint(row.id).state if row.length else None)
+        lists = self._remembered(row)
+        return row, lists or self._lists(row, store.get_checkpoint(row.id).state if row.length else None)
 
     def _found(self, store: Store, session: UUID, place: Place) -> tuple[Row, dict[str, list[Any]]] | None:
         try:
             return self.find(store, session, place.checkpoint or "")
         except NotFoundError:
             return None
+
+    def _remembered(self, row: Row) -> dict[str, list[Any]] | None:
+        """The items of the lists from their bytes, where these are in memory; a checkpoint never changes."""
+        layout = self._memory.layouts.get((row.session, row.label))
+        if not self.values.is_open or layout is None or layout.id != row.id:
+            return None
+        keys = {channel: (row.session, row.label, channel) for channel in row.envelope.lists}
+        bodies = {channel: self._memory.known.bodies(key) for channel, key in keys.items()}
+        lists: dict[str, list[Any]] = {}
+        for channel, held in bodies.items():
+            if held is None:
+                return None
+            lists[channel], _ = self.messages.restored(held)
+            self._memory.known.remember(keys[channel], lists[channel], held)
+        return lists
 
     def _lists(self, row: Row, state: Any) -> dict[str, list[Any]]:
         """The items of the lists of a checkpoint. They are remembered, for whoever goes on from it."""
@@ -156,7 +172,7 @@ class Reader:
         return Layout(
             row.id, envelope.checkpoint.get("channel_versions", {}),
             frozenset(channel for channel in envelope.order if channel not in apart),
-            frozenset(envelope.lists), channels_of(channels), len(channels), step,
+            frozenset(envelope.lists), envelope.marks or {}, channels_of(channels), len(channels), step,
         )  # fmt: skip
 
     def _channel_values(self, row: Row, lists: dict[str, list[Any]]) -> dict[str, Any]:

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from clew import CheckpointSummary, ConflictError, InvalidRequestError, NotFoundError, Page, Store
-from clew.adapters.by_name import one_line
-from clew.adapters.langgraph.listing import sessions_of_thread
+from clew.adapters.by_name import ByName, one_line
+from clew.adapters.langgraph.listing import sessions_of_thread, thread_of
 from clew.adapters.langgraph.memory import Memory
 from clew.adapters.langgraph.names import SOURCE, place_of_source
 from clew.adapters.langgraph.reading import Reader, Row
+from clew.adapters.listing import Listing
 
 PAGE = 500
 
 
 def delete_thread(store: Store, memory: Memory, thread: str) -> None:
     """Remove a thread for good, its namespaces first."""
-    sessions = sessions_of_thread(store, thread)
-    newest = ""
+    sessions = sessions_of_thread(store, memory.names, thread)
+    newest = max(memory.waiting.forget(thread), default="")
     for id in sorted(sessions, key=lambda id: not sessions[id].namespace):
         try:
             labels = [summary.label or "" for summary in store.list_checkpoints(id, order="-label", limit=1)]
@@ -41,7 +42,10 @@ def delete_for_runs(store: Store, run_ids: Sequence[str]) -> None:
             cursor = page.next_cursor
             if cursor is None:
                 break
+        mine = Listing(SOURCE)
         for session, ids in found.items():
+            if not mine.is_mine(store, store.get_session_summary(session)):
+                continue
             store.delete_checkpoints(session, ids)
             _forget_title(store, session)
 
@@ -54,20 +58,32 @@ def prune(store: Store, memory: Memory, reader: Reader, threads: Sequence[str], 
         if strategy == "delete":
             delete_thread(store, memory, thread)
             continue
-        for id in sessions_of_thread(store, thread):
+        for id in sessions_of_thread(store, memory.names, thread):
             _keep_latest(store, reader, id)
 
 
-def copy_thread(store: Store, source: str, target: str) -> None:
-    """Copy a thread with all its namespaces under another id. Content is shared."""
-    sessions = sessions_of_thread(store, source)
+def copy_thread(store: Store, names: ByName, source: str, target: str) -> None:
+    """Copy a thread with all its namespaces under another id. Content is shared.
+
+    The metadata of a copy says the thread that it was copied from until the copy is complete, of the root until all
+    are: so a call that broke off can be made again, and makes what is missing. ConflictError for a target that is
+    there otherwise.
+    """
+    sessions = sessions_of_thread(store, names, source)
     if source == target or not sessions:
         return
-    if sessions_of_thread(store, target):
+    begun = {place.namespace: id for id, place in sessions_of_thread(store, names, target).items()}
+    if begun and ("" not in begun or thread_of(store, begun[""]) != source):
         raise ConflictError(f"there is a thread {target!r:.80} already")
+    copies: list[UUID] = []
     for id, place in sorted(sessions.items(), key=lambda item: item[1].namespace):
-        copied = store.copy_session(id, source=SOURCE, source_id=place._replace(thread=target).source_id)
-        store.update_session(copied.id, metadata={**(copied.metadata or {}), "thread_id": target})
+        copy = begun.get(place.namespace)
+        if copy is None:
+            copy = store.copy_session(id, source=SOURCE, source_id=place._replace(thread=target).source_id).id
+        copies.append(copy)
+    for copy in reversed(copies):  # the root last
+        metadata = store.get_session_summary(copy).metadata or {}
+        store.update_session(copy, metadata={**metadata, "thread_id": target})
 
 
 def _keep_latest(store: Store, reader: Reader, session: UUID) -> None:

@@ -32,9 +32,12 @@ _STEP = 20
 class ClewSaver(BaseCheckpointSaver[int]):
     """Checkpoints of LangGraph in a store of clew.
 
-    A namespace of a thread is a session: its lists of messages are the session's messages, of which each checkpoint
-    adds what is new. For threads, tasks and event loops at once, and several processes may use one store: two that
-    write from one checkpoint make two branches, and both stay; the newest is the one with the largest id.
+    A namespace of a thread is a session. Its lists of chat messages, and every other list once it has grown past its
+    value in the parent checkpoint, share the session's messages, of which each checkpoint adds what is new; a list that
+    never grew, or was replaced since, is an attachment, as any other channel.
+
+    For threads, tasks and event loops at once, and several processes may use one store: two that write from one
+    checkpoint make two branches, and both stay; the newest is the one with the largest id.
 
     The methods with an ``a`` do the same in a thread of the store. One that is cancelled is done or has not begun.
     """
@@ -76,14 +79,15 @@ class ClewSaver(BaseCheckpointSaver[int]):
         """Checkpoints, the newest first: of a namespace, of a thread where no namespace is named, or of all threads.
 
         Read by the page while it is iterated; nothing is locked meanwhile. `filter` are keys of the metadata that must
-        be equal, `before` leaves out checkpoints from that id on. The tuples of one list share their message objects.
+        be equal, `before` leaves out checkpoints from that id on. The tuples of one list share the items of
+        their lists.
         """
         store, reader, wanted = self._handle.store, self._reader(), filter or {}
         before_id = None if before is None else place_of(before).checkpoint
         if limit is not None and limit <= 0:
             return
         if config is None:
-            sessions = sessions_of_thread(store, None)
+            sessions = sessions_of_thread(store, self._memory.names, None)
         else:
             place = place_of(config)
             if place.checkpoint is not None:
@@ -93,7 +97,7 @@ class ClewSaver(BaseCheckpointSaver[int]):
                 return
             with_namespaces = config["configurable"].get("checkpoint_ns") is None
             sessions = (
-                sessions_of_thread(store, place.thread)
+                sessions_of_thread(store, self._memory.names, place.thread)
                 if with_namespaces
                 else sessions_of(store, self._memory.names, place)
             )
@@ -128,8 +132,9 @@ class ClewSaver(BaseCheckpointSaver[int]):
     ) -> None:
         """Keep what a task has written from the checkpoint that `config` names, which may be stored later.
 
-        What a task has written once stays; its errors, interrupts and answers to them are replaced. NotFoundError where
-        this saver has deleted the thread since that checkpoint.
+        What a task has written once stays; its errors, interrupts and answers to them are replaced. Of a namespace that
+        has no checkpoint yet they wait in memory for the first. NotFoundError where this saver has deleted the thread
+        since that checkpoint.
         """
         Writer(self._memory, self._reader()).put_writes(
             self._handle.store, place_of(config), writes, task_id, task_path
@@ -150,9 +155,10 @@ class ClewSaver(BaseCheckpointSaver[int]):
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with all its namespaces, checkpoints and writes. Content is shared, not copied.
 
-        ConflictError where there is a thread of the target's name. Of a thread that is not there, nothing comes.
+        ConflictError where there is a thread of the target's name, unless it is a copy of the same thread that broke
+        off: that is completed. Of a thread that is not there, nothing comes.
         """
-        copy_thread(self._handle.store, str(source_thread_id), str(target_thread_id))
+        copy_thread(self._handle.store, self._memory.names, str(source_thread_id), str(target_thread_id))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Keep the newest checkpoint of each namespace ("keep_latest"), or none ("delete").

@@ -29,6 +29,8 @@ _decode = msgspec.json.Decoder().decode
 _JSON, _SERDE, _TREE = b"j", b"s", b"t"
 _FACTORIES: dict[str, Any] = {made.__name__: made for made in (list, dict, set, int, float, str, tuple, bool)}
 _MAX_DEPTH = 200
+_PLAIN = frozenset({str, int, bool, type(None)})
+_TEXT = frozenset({str})
 
 
 class UnkeepableError(InvalidRequestError, TypeError):
@@ -106,15 +108,20 @@ _FAILURES = (
 def is_plain(value: Any, depth: int = 0) -> bool:
     """Whether JSON gives it back as it is: exact types, text keys, finite numbers."""
     kind = type(value)
-    if kind is str or value is None or kind is int or kind is bool:
+    if kind in _PLAIN:
         return True
     if kind is float:
         return math.isfinite(value)
     if depth > _MAX_DEPTH:
         return False
+    held = value
     if kind is dict:
-        return all(type(key) is str and is_plain(item, depth + 1) for key, item in value.items())
-    return kind is list and all(is_plain(item, depth + 1) for item in value)
+        if not _TEXT.issuperset(map(type, value)):
+            return False
+        held = value.values()
+    elif kind is not list:
+        return False
+    return _PLAIN.issuperset(map(type, held)) or all(is_plain(item, depth + 1) for item in held)
 
 
 def plain_json(value: Any) -> bytes | None:
