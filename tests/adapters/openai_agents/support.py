@@ -1,8 +1,10 @@
 """A model that says what it is told to, and items as the SDK stores them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
+import pytest
 from agents import Agent, ModelResponse, RunConfig, Usage, function_tool
 from agents.models.interface import Model
 from openai.types.responses import (
@@ -13,9 +15,17 @@ from openai.types.responses import (
     ResponseOutputText,
 )
 
+import clew
+
 T = TypeVar("T")
 
 QUIET = RunConfig(tracing_disabled=True)
+
+READS = (
+    "find_session", "find_session_summary", "get_session", "get_session_summary", "get_checkpoint", "get_messages",
+    "get_active_checkpoint", "list_sessions", "list_checkpoints", "find_checkpoint",
+)  # fmt: skip
+"""The methods of a store that an adapter could read with."""
 
 
 def user(text: str) -> dict[str, Any]:
@@ -75,3 +85,34 @@ def agent(*outputs: Any, tools: list[Any] | None = None) -> Agent[Any]:
 
 
 Main = Callable[[], Coroutine[Any, Any, T]]
+
+
+def calls_of(monkeypatch: pytest.MonkeyPatch, store: clew.Store, *names: str) -> list[tuple[str, Any]]:
+    """Which of these methods of a store are called from now on, in order, and their named arguments."""
+    called: list[tuple[str, Any]] = []
+
+    def noted(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            called.append((name, kwargs))
+            return plain(*args, **kwargs)
+
+        return call
+
+    for name in names:
+        monkeypatch.setattr(store, name, noted(name, getattr(store, name)))
+    return called
+
+
+def after_the_look(monkeypatch: pytest.MonkeyPatch, store: clew.Store, look: str, meanwhile: Callable[[], Any]) -> None:
+    """Once that method of the store has returned for the first time, `meanwhile` happens, and then what it was for."""
+    plain = getattr(store, look)
+
+    def looked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return plain(*args, **kwargs)
+        finally:
+            if getattr(store, look) is looked:
+                monkeypatch.setattr(store, look, plain)
+                asyncio.run(meanwhile())
+
+    monkeypatch.setattr(store, look, looked)

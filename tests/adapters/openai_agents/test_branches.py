@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.adapters.openai_agents.support import said, users
+from tests.adapters.openai_agents.support import after_the_look, said, users
 
 import clew
 from clew.adapters.openai_agents import ClewSession
@@ -71,25 +71,24 @@ def test_a_branch_is_left_and_found_again_with_all_that_was_added(store: clew.St
 
 
 def test_a_switch_that_is_overtaken_loses_nothing(file_store: clew.Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = file_store.list_checkpoints
-
-    def overtaken(*args: Any, **kwargs: Any) -> Any:
-        page = read(*args, **kwargs)
-        if "metadata" in kwargs:
-            monkeypatch.setattr(file_store, "list_checkpoints", read)
-            (summary,) = file_store.list_sessions()
-            file_store.append(summary.id, users("z"), parent_id=page.items[0].id)
-        return page
-
     async def main() -> None:
-        made = session(file_store)
+        made, other = session(file_store), session(file_store)
         await made.add_items(users("a"))
         await made.create_branch("other")
         await made.add_items(users("x"))
         await made.switch_branch("main")
-        monkeypatch.setattr(file_store, "list_checkpoints", overtaken)
-        await made.switch_branch("other")
+
+        async def meanwhile() -> None:
+            await other.add_items(users("y"))
+            await other.switch_branch("other")
+            await other.add_items(users("z"))
+            await other.switch_branch("main")
+
+        after_the_look(monkeypatch, file_store, "get_messages", meanwhile)
+        await asyncio.to_thread(lambda: asyncio.run(made.switch_branch("other")))
         assert await text(made) == "axz"
+        await made.switch_branch("main")
+        assert await text(made) == "ay"
 
     asyncio.run(main())
 
@@ -166,7 +165,7 @@ def test_rewind_to_a_label_of_another_branch_stays_on_the_current_one(file_store
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("point", [9, -1, True, 1.5, "nowhere", "branch/main"])
+@pytest.mark.parametrize("point", [9, -1, True, 1.5, "nowhere", "branch/main", "branch-tip/main"])
 def test_a_point_that_is_none_is_refused_and_changes_nothing(file_store: clew.Store, point: Any) -> None:
     async def main() -> None:
         made = session(file_store)
@@ -188,8 +187,9 @@ def test_a_name_that_is_none_is_refused_and_changes_nothing(file_store: clew.Sto
         for call in (made.create_branch, made.switch_branch, made.delete_branch, made.set_label):
             with pytest.raises(clew.InvalidRequestError):
                 await call(name)
-        with pytest.raises(clew.InvalidRequestError):
-            await made.set_label("branch/main")
+        for mark in ("branch/main", "branch-tip/main"):
+            with pytest.raises(clew.InvalidRequestError):
+                await made.set_label(mark)
 
     asyncio.run(main())
     (summary,) = file_store.list_sessions()

@@ -22,7 +22,7 @@ def test_a_damaged_branch_is_an_error_and_the_others_go_on(tmp_path: Path) -> No
         await made.switch_branch("main")
         made.close()
         connection = apsw.Connection(str(path))
-        connection.execute("UPDATE checkpoint SET length = 2 WHERE label = 'branch/other'")
+        connection.execute("UPDATE checkpoint SET length = 2 WHERE label = 'branch-tip/other'")
         connection.close()
         made = ClewSession("talk", path)
         for call in (made.list_branches, made.list_labels, lambda: made.switch_branch("other")):

@@ -1,11 +1,10 @@
 """Somebody else is first: what another object writes between the look of a call and its write."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.adapters.openai_agents.support import said, users
+from tests.adapters.openai_agents.support import after_the_look, said, users
 
 import clew
 from clew.adapters.openai_agents import ClewSession
@@ -15,25 +14,10 @@ def session(store: clew.Store) -> Any:
     return ClewSession("talk", store)
 
 
-def after_the_look(monkeypatch: pytest.MonkeyPatch, store: clew.Store, look: str, meanwhile: Callable[[], Any]) -> None:
-    """Once that method of the store has returned for the first time, `meanwhile` happens, and then what it was for."""
-    plain = getattr(store, look)
-
-    def looked(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return plain(*args, **kwargs)
-        finally:
-            if getattr(store, look) is looked:
-                monkeypatch.setattr(store, look, plain)
-                asyncio.run(meanwhile())
-
-    monkeypatch.setattr(store, look, looked)
-
-
 def test_the_first_items_of_two_make_one_session_with_both(
     file_store: clew.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    after_the_look(monkeypatch, file_store, "find_session", lambda: session(file_store).add_items(users("ab")))
+    after_the_look(monkeypatch, file_store, "find_session_summary", lambda: session(file_store).add_items(users("ab")))
     asyncio.run(session(file_store).add_items(users("cd")))
     assert said(asyncio.run(session(file_store).get_items())) == ["a", "b", "c", "d"]
     assert file_store.list_sessions().total == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from agents import RunContextWrapper
 from agents.memory import Session, SessionSettings
-from tests.adapters.openai_agents.support import said, user, users
+from tests.adapters.openai_agents.support import READS, calls_of, said, user, users
 
 import clew
 from clew.adapters.openai_agents import ClewSession
@@ -82,11 +82,30 @@ def test_a_limit_is_of_the_newest_oldest_first(
     asyncio.run(main())
 
 
-def test_a_limit_reads_no_other_items(store: clew.Store) -> None:
+def test_the_newest_items_are_one_read_and_no_others_are_read(
+    store: clew.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
-        made = await _added(store, users("abc"), users("de"))
+        await _added(store, users("abc"), users("de"))
+        called = calls_of(monkeypatch, store, *READS)
+        made = session(store)
         assert said(await made.get_items(2)) == ["d", "e"]
         assert said(await made.get_items(4)) == ["b", "c", "d", "e"]
+        assert [name for name, _ in called] == ["find_session_summary", "get_messages", "get_messages"]
+
+    asyncio.run(main())
+
+
+def test_a_session_without_an_active_checkpoint_has_no_items(file_store: clew.Store) -> None:
+    async def main() -> None:
+        made = await _added(file_store, users("abc"))
+        id = file_store.find_session_summary("openai-agents", "talk").id
+        file_store.delete_checkpoints(id, [item.id for item in file_store.list_checkpoints(id)])
+        for limit in (None, 2):
+            assert await made.get_items(limit) == []
+        assert (await made.pop_item(), await made.current_branch()) == (None, "main")
+        await made.add_items(users("x"))
+        assert said(await made.get_items(5)) == ["x"]
 
     asyncio.run(main())
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
-from clew import ConflictError, NotFoundError, Store
+from clew import ACTIVE, ConflictError, NotFoundError, Store
 from clew.adapters.by_name import settled, title_of
-from clew.adapters.openai_agents.branches import BRANCH, MAIN
+from clew.adapters.openai_agents.tips import BRANCH, MAIN, Tip, begun, go_on, look, write
 
 T = TypeVar("T")
 Item = dict[str, Any]
@@ -24,7 +24,7 @@ class Tail(NamedTuple):
     """The newest items, and where they were found: `first` is the index of the first of them in the conversation."""
 
     session: UUID
-    checkpoint: UUID
+    tip: Tip
     first: int
     items: list[Item]
 
@@ -40,6 +40,7 @@ class Conversation:
         self._owner = owner
         self._session_metadata = session_metadata
         self._id: UUID | None = None
+        self._tip: Tip | None = None  # as this object left it, or one of its branch; the store says whether it still is
 
     def items(self, store: Store, limit: int | None) -> list[Item]:
         """The newest `limit` items, oldest first; all of them for None and for what is negative."""
@@ -51,13 +52,11 @@ class Conversation:
 
     def append(self, store: Store, items: list[Item]) -> None:
         """Add items at the end, all or none of them; the first ones make the session."""
-        known = self._id or self._find(store)
-        if known is not None:
-            try:
-                store.append(known, items)
+        try:
+            if self._read(store, lambda session: self._write(store, session, items), False):
                 return
-            except NotFoundError:  # purged since it was found
-                self._id = None
+        except NotFoundError:  # purged since it was found
+            self._forget()
         new = uuid4()
         session = store.ensure_session(
             SOURCE,
@@ -70,29 +69,48 @@ class Conversation:
             id=new,
         )
         self._id = session.id
-        if session.id != new:  # somebody else made it in between
-            store.append(session.id, items)
+        if session.id != new or session.active_checkpoint is None:  # somebody else made it in between
+            self._write(store, session.id, items)
+        else:
+            self._tip = begun(session.active_checkpoint.id, len(items))
 
     def pop(self, store: Store) -> Item | None:
         """Take the last item away and return it; None where there is none."""
-        return self._read(store, lambda session: settled(lambda: _pop(store, session)), None)
+        return self._read(store, lambda session: settled(lambda: self._pop(store, session)), None)
 
     def clear(self, store: Store) -> None:
         """Go on from no items at all."""
-        self._read(store, lambda session: _replace(store, session, 0, []), None)
+        self._read(store, lambda session: self._write(store, session, [], after=0), False)
 
     def replace(self, store: Store, items: list[Item]) -> None:
         """Go on from these items instead of those there are."""
-        if self._read(store, lambda session: _replace(store, session, 0, items), None) is None:
+        if not self._read(store, lambda session: self._write(store, session, items, after=0), False):
             self.append(store, items)
+
+    def replace_tail(
+        self, store: Store, tail: Tail, start: int, items: list[Item], prune: Callable[[Item], bool] | None
+    ) -> bool:
+        """Put `items` in the place of what begins at `start` in a tail, if nobody has written since it was read.
+
+        What the conversation begins with is left out as far as `prune` says so.
+        """
+        first = tail.first + start
+        try:
+            pruned = 0 if prune is None else _leading(store, tail, first, prune)
+            kept = _slice(store, tail, pruned, first) if pruned else []
+            self._tip = go_on(store, tail.session, [*kept, *items], tail.tip, alone=True, after=0 if pruned else first)
+        except (ConflictError, NotFoundError):
+            return False
+        return True
 
     def purge(self, store: Store) -> None:
         """Remove the session for good."""
         self._read(store, store.purge_session, None)
-        self._id = None
+        self._forget()
 
     def change(self, store: Store, call: Callable[[Store, UUID], T]) -> T:
         """`call` with the id of the session, which there must be."""
+        self._tip = None  # the call may go on from there
         result = self._read(store, lambda session: [call(store, session)], None)
         if result is None:
             raise NotFoundError(f"the session {self.name!r} has no items yet")
@@ -107,72 +125,64 @@ class Conversation:
             try:
                 return call(self._id)
             except NotFoundError:
-                self._id = None  # purged, and perhaps made anew; whatever else was not found is looked for once more
+                self._forget()  # purged, and perhaps made anew; whatever else was not found is looked for once more
         found = self._find(store)
         return empty if found is None else call(found)
 
     def _find(self, store: Store) -> UUID | None:
         try:
-            self._id = store.find_session(SOURCE, self.name, owner=self._owner).id
+            self._id = store.find_session_summary(SOURCE, self.name, owner=self._owner).id
         except NotFoundError:
             return None
         return self._id
 
+    def _forget(self) -> None:
+        self._id = self._tip = None
 
-def replace_tail(store: Store, tail: Tail, start: int, items: list[Item], prune: Callable[[Item], bool] | None) -> bool:
-    """Put `items` in the place of what begins at `start` in a tail, if nobody has written since it was read.
+    def _write(self, store: Store, session: UUID, items: list[Item], **where: int) -> bool:
+        self._tip = write(store, session, items, self._tip, **where)
+        return True
 
-    What the conversation begins with is left out as far as `prune` says so.
-    """
-    first = tail.first + start
-    pruned = 0 if prune is None else _leading(store, tail.checkpoint, first, prune)
-    try:
-        if pruned:
-            kept = store.get_messages(tail.checkpoint, start=pruned, stop=first)
-            _replace(store, tail.session, 0, [*kept, *items], tail.checkpoint)
-        else:
-            _replace(store, tail.session, first, items, tail.checkpoint)
-    except (ConflictError, NotFoundError):
-        return False
-    return True
+    def _pop(self, store: Store, session: UUID) -> Item | None:
+        tail = _tail(store, session, 1)
+        if tail is None or not tail.items:
+            return None
+        self._tip = go_on(store, session, [], tail.tip, alone=True, after=tail.first)
+        return tail.items[0]
 
 
 def _newest(store: Store, session: UUID, limit: int | None) -> list[Item]:
     if limit is None or limit < 0:
         active = store.get_session(session).active_checkpoint
         return [] if active is None else active.state.messages
-    checkpoint = store.get_session_summary(session).active_checkpoint_id if limit else None
-    return [] if checkpoint is None else store.get_messages(checkpoint, start=-limit)
+    if limit == 0:
+        return []
+    try:
+        return store.get_messages(ACTIVE, session_id=session, start=-limit)
+    except NotFoundError:
+        if store.get_session_summary(session).active_checkpoint_id is None:
+            return []
+        raise
 
 
 def _tail(store: Store, session: UUID, count: int) -> Tail | None:
-    summary = store.get_session_summary(session)
-    if summary.active_checkpoint_id is None:
+    tip = look(store, session)
+    if tip.checkpoint is None:
         return None
-    first = max(0, summary.message_count - count)
-    items = store.get_messages(summary.active_checkpoint_id, start=first)
-    return Tail(session, summary.active_checkpoint_id, first, items)
+    first = max(0, tip.length - count)
+    return Tail(session, tip, first, store.get_messages(tip.checkpoint, start=first))
 
 
-def _pop(store: Store, session: UUID) -> Item | None:
-    tail = _tail(store, session, 1)
-    if tail is None or not tail.items:
-        return None
-    _replace(store, session, tail.first, [], tail.checkpoint)
-    return tail.items[0]
+def _slice(store: Store, tail: Tail, start: int, stop: int) -> list[Item]:
+    """Items of the conversation that a tail is of."""
+    return [] if tail.tip.checkpoint is None else store.get_messages(tail.tip.checkpoint, start=start, stop=stop)
 
 
-def _replace(store: Store, session: UUID, after: int, items: list[Item], if_active: UUID | None = None) -> bool:
-    """Go on from the first `after` items, and then these."""
-    store.append(session, items, after=after, if_active=if_active)
-    return True
-
-
-def _leading(store: Store, checkpoint: UUID, stop: int, wanted: Callable[[Item], bool]) -> int:
+def _leading(store: Store, tail: Tail, stop: int, wanted: Callable[[Item], bool]) -> int:
     """How many items at the beginning, up to `stop`, are wanted one after the other."""
     count = 0
     while count < stop:
-        page = store.get_messages(checkpoint, start=count, stop=min(count + _PAGE, stop))
+        page = _slice(store, tail, count, min(count + _PAGE, stop))
         for item in page:
             if not wanted(item):
                 return count

@@ -9,8 +9,9 @@ from agents.memory.session_settings import coerce_session_settings, resolve_sess
 from clew import Store
 from clew.adapters.handle import AnyStore, Handle
 from clew.adapters.openai_agents import branches
-from clew.adapters.openai_agents.branches import MAIN, Branch
-from clew.adapters.openai_agents.conversation import Conversation, replace_tail
+from clew.adapters.openai_agents.branches import Branch
+from clew.adapters.openai_agents.conversation import Conversation
+from clew.adapters.openai_agents.tips import MAIN
 
 if TYPE_CHECKING:
     from agents import RunContextWrapper, TResponseInputItem
@@ -165,7 +166,7 @@ class ClewSession:
         async def replace_suffix(start: int, output: "list[TResponseInputItem]") -> bool:
             if start >= len(tail.items):
                 return False
-            return await self._run(replace_tail, tail, start, list(output), prune_prefix)
+            return await self._run(self._conversation.replace_tail, tail, start, list(output), prune_prefix)
 
         return _CompactionSnapshot(tail.items, tail.first == 0, replace_suffix)
 
