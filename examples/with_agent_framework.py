@@ -1,6 +1,6 @@
 """The Microsoft Agent Framework with its memory in clew: an agent that remembers, and a workflow that is resumed.
 
-It needs `pip install 'clew[agent-framework]'`, and no network: the model is a few lines below.
+It needs `pip install '.[agent-framework]'`, and no network: the model is a few lines below.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """LlamaIndex with its memory in clew: a chat that goes on in another process, and stays whole when it gets too long.
 
-It needs `pip install 'clew[llama-index]'`, and no network: the model is LlamaIndex's own mock.
+It needs `pip install '.[llama-index]'`, and no network: the model is LlamaIndex's own mock.
 """
 
 import tempfile

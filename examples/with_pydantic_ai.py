@@ -1,6 +1,6 @@
 """An agent of Pydantic AI whose conversation and steps are kept in clew. The model is a stand-in: no network.
 
-pip install 'clew[pydantic-ai]'
+pip install '.[pydantic-ai]'
 python examples/with_pydantic_ai.py
 """
 

@@ -109,6 +109,12 @@ def test_a_list_goes_on_from_another_one(known: Known, items: list[Item]) -> Non
     assert known.unchanged("key", items, Encoder(), thorough=True) == 100
 
 
+def test_the_bytes_of_a_list_can_be_had_again(known: Known, items: list[Item]) -> None:
+    known.remember("next", [*items[:50], {"n": "x"}], bodies([{"n": "x"}]), after=("key", 50))
+    assert known.bodies("next") == bodies([*items[:50], {"n": "x"}])
+    assert known.bodies("other") is None
+
+
 def test_what_goes_on_from_a_forgotten_list_is_not_known(known: Known, items: list[Item]) -> None:
     known.forget("key")
     known.remember("next", [*items, {"n": "x"}], bodies([{"n": "x"}]), after=("key", 100))

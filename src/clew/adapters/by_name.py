@@ -6,23 +6,30 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from clew import ConflictError, Message, NotFoundError, Session, Store
+from clew import ConflictError, Message, NotFoundError, Session, SessionStatus, SessionSummary, Store
 
 T = TypeVar("T")
+AnySession = TypeVar("AnySession", Session, SessionSummary)
 
 MAX_KNOWN = 10_000
-"""How many names are remembered with their ids: finding a session by its name reads all of it, by its id does not."""
+"""How many names are remembered with their ids: finding a session by its name is a read of its own."""
 
 _TITLE_CHARS = 80
 _MOST_ATTEMPTS = 100
 
 
 class ByName:
-    """The sessions of one source. Safe to share between threads."""
+    """The sessions of one source and owner. Safe to share between threads."""
 
-    def __init__(self, source: str) -> None:
-        """`source` is what clew calls the framework."""
+    def __init__(self, source: str, *, owner: str | None = None, with_deleted: bool = True) -> None:
+        """`source` is what clew calls the framework, `owner` as for `Store.find_session`.
+
+        Without `with_deleted` a session that is marked deleted is not found, and none is made in its place. Whether one
+        that was found before has been marked since, `present` tells whoever reads it.
+        """
         self.source = source
+        self.owner = owner
+        self._with_deleted = with_deleted
         self._ids: OrderedDict[str, UUID] = OrderedDict()
         self._mutex = threading.Lock()
 
@@ -35,24 +42,31 @@ class ByName:
             except NotFoundError:  # purged, and perhaps made anew
                 self._forget(name)
         try:
-            found = store.find_session(self.source, name).id
+            found = store.find_session_summary(self.source, name, owner=self.owner)
         except NotFoundError:
             return empty
-        self._remember(name, found)
-        return call(found)
+        if not self._with_deleted and found.status is SessionStatus.DELETED:
+            return empty
+        self._remember(name, found.id)
+        return call(found.id)
 
     def change(self, store: Store, name: str, call: Callable[[UUID], object], make: Callable[[UUID], Session]) -> None:
         """`call` with the id of the session. Where there is none, `make` makes it, with the id that it is given.
 
-        `make` writes what `call` would have written; where somebody else was first, `call` writes it.
+        `make` writes what `call` would have written; where somebody else was first, `call` writes it. ConflictError
+        where the session is marked deleted and that hides it.
         """
         if self.look(store, name, lambda session: (call(session), True)[1], False):
             return
         new = uuid4()
-        made = make(new).id
-        self._remember(name, made)
-        if made != new:
-            call(made)
+        made = make(new)
+        if not self._with_deleted and made.status is SessionStatus.DELETED:
+            raise ConflictError(
+                f"session {made.id} ({name!r:.80}) is marked deleted in clew: restore or purge it there"
+            )
+        self._remember(name, made.id)
+        if made.id != new:
+            call(made.id)
 
     def _known(self, name: str) -> UUID | None:
         with self._mutex:
@@ -67,6 +81,13 @@ class ByName:
     def _forget(self, name: str) -> None:
         with self._mutex:
             self._ids.pop(name, None)
+
+
+def present(found: AnySession) -> AnySession:
+    """What was found; NotFoundError where it is marked deleted."""
+    if found.status is SessionStatus.DELETED:
+        raise NotFoundError(f"session {found.id} is marked deleted")
+    return found
 
 
 def settled(attempt: Callable[[], T]) -> T:

@@ -1,9 +1,8 @@
 """The store that an adapter was given, in whatever form."""
 
-import asyncio
 import os
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import clew
 from clew import AsyncStore, Store
@@ -32,24 +31,9 @@ class Handle:
         Whoever is cancelled meanwhile learns of it when the call has ended: what comes next finds it done or failed,
         never under way.
         """
-        task = asyncio.ensure_future(self.store.aio.run(call, *args, **kwargs))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await _ended(task)
-            raise
+        return await self.store.aio._submit(call, *args, **kwargs)
 
     def close(self) -> None:
         """Close the store where it was opened here; others go on with one that was given."""
         if self._is_own:
             self.store.close()
-
-
-async def _ended(task: "asyncio.Future[Any]") -> None:
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:  # once more: the call ends all the same
-            continue
-    if not task.cancelled():
-        task.exception()  # seen: nobody is told of it any more

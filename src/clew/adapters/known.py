@@ -94,6 +94,12 @@ class Known:
         to_compare = [*_places(suspects, items, same), *range(max(0, same - TAIL), same), *range(same, length)]
         return next((place for place in to_compare if encode(items[place]) != stored.bodies[place]), length)
 
+    def bodies(self, key: Hashable) -> list[bytes] | None:
+        """The bytes of the items stored under `key`, not to be changed; None where nothing is known of it."""
+        with self._mutex:
+            stored = self._lists.get(key)
+            return None if stored is None else stored.bodies
+
     def forget(self, key: Hashable) -> None:
         """Know nothing of a key any more."""
         with self._mutex:

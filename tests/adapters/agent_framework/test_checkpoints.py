@@ -327,6 +327,21 @@ class TestDeleting:
         run(storage.save(second))
         assert latest(storage) == second.checkpoint_id
 
+    def test_a_workflow_marked_deleted_is_not_found_and_takes_no_checkpoints(self, storage, store):
+        first = checkpoint()
+        run(storage.save(first))
+        session = session_of(store, FLOW, SOURCE).id
+        other = ClewCheckpointStorage(store)
+        assert latest(other) == first.checkpoint_id
+        store.delete_session(session)
+        assert latest(other) is None
+        for each in (storage, ClewCheckpointStorage(store)):
+            assert ids(each) == run(each.list_checkpoints(workflow_name=FLOW)) == []
+            with pytest.raises(WorkflowCheckpointException, match="marked deleted"):
+                run(each.save(checkpoint()))
+        store.restore_session(session)
+        assert ids(storage) == [first.checkpoint_id]
+
     def test_a_purged_workflow_begins_anew(self, storage, store):
         run(storage.save(checkpoint()))
         store.purge_session(session_of(store, FLOW, SOURCE).id)
@@ -373,7 +388,7 @@ class TestCosts:
         with watched(file_store) as calls:
             run(on_file.list_checkpoints(workflow_name=FLOW))
             ids(on_file)
-        assert [name for name, _, _ in calls] == ["list_checkpoints", "list_checkpoints"]
+        assert [name for name, _, _ in calls] == ["get_session_summary", "list_checkpoints"] * 2
         assert not WHOLE_READS & {name for name, _, _ in calls}
 
 

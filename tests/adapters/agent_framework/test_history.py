@@ -137,6 +137,19 @@ class TestSaving:
         session = session_of(store)
         assert (session.title, session.source, session.source_id) == ("Which train?", "agent-framework", SESSION)
 
+    def test_a_session_marked_deleted_is_not_found_and_takes_no_messages(self, history, store):
+        run(history.save_messages(SESSION, [said("a")]))
+        writer = ClewHistoryProvider(store)
+        run(writer.get_messages(SESSION))
+        store.delete_session(session_of(store).id)
+        assert run(history.get_messages(SESSION)) == []
+        for provider in (writer, ClewHistoryProvider(store)):
+            with pytest.raises(clew.ConflictError, match="marked deleted"):
+                run(provider.save_messages(SESSION, [said("b")]))
+        store.restore_session(session_of(store).id)
+        run(history.save_messages(SESSION, [said("b")]))
+        assert texts(run(history.get_messages(SESSION))) == ["a", "b"]
+
     def test_a_purged_session_begins_anew(self, history, store):
         run(history.save_messages(SESSION, [said("a")]))
         store.purge_session(session_of(store).id)

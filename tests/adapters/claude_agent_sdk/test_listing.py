@@ -24,7 +24,7 @@ from tests.adapters.claude_agent_sdk.support import AGENT, KEY, OTHER, lost_answ
 from tests.support.http_server import served
 
 import clew
-from clew.adapters.claude_agent_sdk import ClewSessionStore, reading
+from clew.adapters.claude_agent_sdk import ClewSessionStore
 from clew.adapters.claude_agent_sdk.names import source_id
 from clew.adapters.claude_agent_sdk.transcript import SUMMARY
 from clew.server import create_app
@@ -126,7 +126,7 @@ class TestLists:
         assert listed == summed == before
 
     def test_more_sessions_than_a_page_are_listed_once_each(self, file_store: clew.Store, monkeypatch) -> None:
-        monkeypatch.setattr(reading, "_PAGE", 3)
+        monkeypatch.setattr("clew.adapters.listing.PAGE", 3)
         sessions = ClewSessionStore(file_store)
         names = [f"s{number}" for number in range(10)]
         for name in names:
@@ -138,7 +138,7 @@ class TestLists:
     def test_a_session_that_is_written_to_meanwhile_is_listed_all_the_same(
         self, file_store: clew.Store, monkeypatch
     ) -> None:
-        monkeypatch.setattr(reading, "_PAGE", 3)
+        monkeypatch.setattr("clew.adapters.listing.PAGE", 3)
         sessions, other = ClewSessionStore(file_store), ClewSessionStore(file_store)
         names = [f"s{number}" for number in range(10)]
         for name in names:
@@ -156,6 +156,27 @@ class TestLists:
         monkeypatch.setattr(file_store, "list_sessions", list_sessions)
         assert sorted(one["session_id"] for one in run(sessions.list_sessions(KEY["project_key"]))) == sorted(names)
         assert len(pages) < 8
+
+    def test_a_session_that_is_deleted_meanwhile_hides_no_other(self, file_store: clew.Store, monkeypatch) -> None:
+        sessions = ClewSessionStore(file_store)
+        for name in ("a", "b", "c"):
+            run(sessions.append({**KEY, "session_id": name}, [said(name)]))
+        found = {name: file_store.find_session("claude-agent-sdk", f"{KEY['project_key']}/{name}").id for name in "abc"}
+        file_store.append(found["c"], [{"type": "tag", "tag": "by hand"}])
+        to_go = ["b", "c"]  # one while the summaries are read, one while those that have none are summed up
+
+        def deleting(read):
+            def call(*args, **kwargs):
+                if to_go:
+                    file_store.purge_session(found[to_go.pop(0)])
+                return read(*args, **kwargs)
+
+            return call
+
+        monkeypatch.setattr(file_store, "get_attachments", deleting(file_store.get_attachments))
+        monkeypatch.setattr(file_store, "get_messages", deleting(file_store.get_messages))
+        (summary,) = run(sessions.list_session_summaries(KEY["project_key"]))
+        assert (summary["session_id"], to_go) == ("a", [])
 
     def test_a_summary_of_what_something_else_wrote_is_made_of_the_lines(self, store: clew.Store) -> None:
         sessions = ClewSessionStore(store)
@@ -198,6 +219,8 @@ class TestLists:
         ):
             with pytest.raises(clew.CorruptStateError, match="seal broken"):
                 run(listing)
+        run(sessions.delete(KEY))
+        assert list(read()) == []
 
 
 class TestOwners:

@@ -25,7 +25,7 @@ class Counting:
     def aio(self) -> Any:
         return self
 
-    async def run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+    async def _submit(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         return call(self, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -72,6 +72,16 @@ def test_an_event_costs_one_write_and_no_reading_of_others(file_store: clew.Stor
     assert counting.calls == {"list_checkpoints": 1, "append": 1}
 
 
+def test_sessions_and_states_of_another_owner_are_not_listed(file_store: clew.Store) -> None:
+    service = Service(file_store)
+    service.create("s", state={"n": 1, "user:n": 1})
+    for mine in list(file_store.list_sessions(source="google-adk")):
+        file_store.create_session(
+            "hers", source="google-adk", source_id=mine.source_id, session_metadata=mine.metadata, owner="Ada"
+        )
+    assert [(session.id, session.state) for session in service.list(user_id=None)] == [("s", {"n": 1, "user:n": 1})]
+
+
 def test_a_list_costs_pages_not_sessions(file_store: clew.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "PAGE", 10)
     service = Service(file_store)
@@ -82,7 +92,7 @@ def test_a_list_costs_pages_not_sessions(file_store: clew.Store, monkeypatch: py
     found = service.list(user_id=None)
     assert [session.id for session in found] == [f"s{number}" for number in reversed(range(25))]
     assert all(session.state["user:n"] == session.state["n"] % 5 for session in found)
-    assert counting.calls == {"list_sessions": 4, "list_checkpoints": 3, "find_session": 1}
+    assert counting.calls == {"list_sessions": 5, "list_checkpoints": 3, "find_session": 1}
 
 
 def test_a_list_costs_the_same_where_sessions_are_long(file_store: clew.Store) -> None:

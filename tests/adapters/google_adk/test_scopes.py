@@ -35,7 +35,7 @@ class Killed(Dying):
     def aio(self) -> Any:
         return self
 
-    async def run(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+    async def _submit(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         return call(self, *args, **kwargs)
 
 

@@ -82,8 +82,31 @@ class TestReading:
         assert run(on_file.get_keys()) == []
         assert run(on_file.get_messages("a")) == []
 
+    def test_of_another_owner_are_no_keys_either(self, on_file, file_store):
+        run(on_file.add_message("mine", said("x")))
+        said_by_ada = [{"role": "user", "content": "x"}]
+        file_store.create_session("", source="llama-index", source_id="hers", owner="Ada", messages=said_by_ada)
+
+        assert run(on_file.get_keys()) == ["mine"]
+        assert run(on_file.get_messages("hers")) == []
+
+    def test_a_key_that_is_added_to_while_they_are_listed_is_there(self, on_file, file_store, monkeypatch):
+        monkeypatch.setattr("clew.adapters.listing.PAGE", 2)
+        for number in range(5):
+            run(on_file.add_message(str(number), said("x")))
+        oldest, read, pages = session_of(file_store, "0").id, file_store.list_sessions, []
+
+        def list_sessions(**query):
+            pages.append(read(**query))
+            if len(pages) == 1:
+                file_store.append(oldest, [])  # it goes to the front, which has been read
+            return pages[-1]
+
+        monkeypatch.setattr(file_store, "list_sessions", list_sessions)
+        assert sorted(run(on_file.get_keys())) == ["0", "1", "2", "3", "4"]
+
     def test_more_keys_than_a_page_are_all_there(self, on_file, file_store, monkeypatch):
-        monkeypatch.setattr("clew.adapters.llama_index.chat_store._PAGE", 2)
+        monkeypatch.setattr("clew.adapters.listing.PAGE", 2)
         for number in range(5):
             run(on_file.add_message(str(number), said("x")))
 
@@ -306,6 +329,30 @@ class TestTheSession:
         assert run(chats.get_messages(KEY)) == []
         run(chats.add_message(KEY, said("2")))
         assert texts(run(chats.get_messages(KEY))) == ["2"]
+
+    def test_marked_deleted_is_not_found_and_takes_no_messages(self, chats, store):
+        run(chats.add_message(KEY, said("1")))
+        store.delete_session(session_of(store).id)
+
+        for reader in (chats, ClewChatStore(store)):
+            assert run(reader.get_messages(KEY)) == run(reader.get_keys()) == []
+            assert run(reader.count_messages(KEY, None)) == 0
+            assert run(reader.archive_oldest_messages(KEY, 1)) == []
+            for write in (reader.add_message(KEY, said("2")), reader.set_messages(KEY, talk("2"))):
+                with pytest.raises(clew.ConflictError, match="marked deleted"):
+                    run(write)
+
+        store.restore_session(session_of(store).id)
+        run(chats.add_message(KEY, said("2")))
+        assert texts(run(chats.get_messages(KEY))) == ["1", "2"]
+
+    def test_marked_deleted_keeps_the_messages_of_who_has_not_looked_since(self, on_file, file_store):
+        run(on_file.add_message(KEY, said("1")))
+        run(on_file.count_messages(KEY))
+        file_store.delete_session(session_of(file_store).id)
+        run(on_file.add_message(KEY, said("2")))
+        file_store.restore_session(session_of(file_store).id)
+        assert texts(run(on_file.get_messages(KEY))) == ["1", "2"]
 
     def test_is_found_again_when_its_id_was_forgotten(self, on_file, monkeypatch):
         monkeypatch.setattr("clew.adapters.by_name.MAX_KNOWN", 1)

@@ -300,6 +300,17 @@ class TestSnapshots:
             run(steps.save_snapshot(snapshot(messages, step_index=step)))
         assert [one.messages for one in run(steps.list_snapshots(run_id="r1"))] == histories
 
+    def test_a_snapshot_whose_next_one_was_deleted_is_listed_with_its_own_messages(
+        self, file_steps: ClewStepStore, run: Run
+    ):
+        summed_up = [*turns(1), *turn(7)]
+        for messages in (turns(4), summed_up, [*summed_up, *turn(8)]):
+            run(file_steps.save_snapshot(snapshot(messages)))
+        between = run(file_steps.list_checkpoints(run_id="r1"))[1]
+        file_steps._handle.store.delete_checkpoints(between.session_id, between.id)
+        listed = [one.messages for one in run(file_steps.list_snapshots(run_id="r1"))]
+        assert listed == [turns(4), [*summed_up, *turn(8)]]
+
     def test_an_object_that_was_changed_in_place_is_stored_as_it_is_now(self, file_steps: ClewStepStore, run: Run):
         messages = turns(2)
         run(file_steps.save_snapshot(snapshot(messages)))

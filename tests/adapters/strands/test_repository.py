@@ -378,11 +378,20 @@ class TestInClew:
             filed.create_agent("support/42", AGENT)
 
     def test_of_more_sessions_than_are_remembered_all_are_found(self, filed, monkeypatch) -> None:
-        monkeypatch.setattr("clew.adapters.strands.records.MAX_REMEMBERED", 3)
+        monkeypatch.setattr("clew.adapters.by_name.MAX_KNOWN", 3)
         for number in range(8):
             filed.create_session(Session(f"s{number}", SessionType.AGENT))
         assert all(filed.read_session(f"s{number}") for number in range(8))
-        assert len(filed._records._ids) <= 3
+        assert len(filed._records._names._ids) <= 3
+
+    def test_an_agent_is_found_by_name_without_its_messages(self, filed, monkeypatch) -> None:
+        ids = prepared(filed)
+        filed.create_message(*ids, message(0, "first"))
+        for read in ("find_session", "get_session", "get_checkpoint", "get_active_checkpoint"):
+            monkeypatch.setattr(filed._store, read, None)
+        later = ClewSessionRepository(filed._store)
+        assert later.read_session("support/42") == SESSION
+        assert (later.read_agent(*ids), len(later.list_messages(*ids))) == (AGENT, 1)
 
     def test_those_of_another_owner_are_others(self, file_store: clew.Store) -> None:
         mine, anns = ClewSessionRepository(file_store), ClewSessionRepository(file_store, owner="ann")

@@ -1,14 +1,14 @@
 """The checkpoints of workflows."""
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from agent_framework import WorkflowCheckpoint, WorkflowCheckpointException
 
 from clew import CheckpointSummary, ConflictError, CorruptStateError, Message, NotFoundError, Session, Store
 from clew.adapters.agent_framework import parts
-from clew.adapters.by_name import ByName, one_line
+from clew.adapters.by_name import ByName, one_line, present
 from clew.adapters.handle import AnyStore, Handle
 
 SOURCE = "agent-framework-workflow"
@@ -18,6 +18,8 @@ _ID = "checkpoint_id"
 
 _NAMESPACE = UUID("5b0f3f0e-7c0b-5d0a-9c55-3c8f5c1b7a10")
 _PAGE = 50
+
+T = TypeVar("T")
 
 
 class ClewCheckpointStorage:
@@ -37,7 +39,7 @@ class ClewCheckpointStorage:
         the framework's own, those registered with it, and Python's plain ones.
         """
         self._handle = Handle(store)
-        self._sessions = ByName(SOURCE)
+        self._sessions = ByName(SOURCE, with_deleted=False)
         self._allowed = frozenset(allowed_checkpoint_types)
 
     def close(self) -> None:
@@ -47,8 +49,9 @@ class ClewCheckpointStorage:
     async def save(self, checkpoint: WorkflowCheckpoint) -> str:
         """Store a checkpoint and return its id. Saving the same one again changes nothing.
 
-        WorkflowCheckpointException where it holds what could not be read again, and where the id is taken by another
-        checkpoint: one that is stored never changes.
+        WorkflowCheckpointException where it holds what could not be read again; where the id is taken by another
+        checkpoint, since one that is stored never changes; and where the workflow's session is marked deleted in clew:
+        until it is restored or purged it takes no more.
         """
         encoded, told = self._encoded(checkpoint)
         name, id, previous = checkpoint.workflow_name, checkpoint.checkpoint_id, checkpoint.previous_checkpoint_id
@@ -72,9 +75,11 @@ class ClewCheckpointStorage:
         try:
             await self._handle.run(save)
         except ConflictError as error:
-            if await self._handle.run(_find, id) == encoded:  # the same, whose previous one has gone since
+            stored = await self._handle.run(_find, id)
+            if stored == encoded:  # the same, whose previous one has gone since
                 return id
-            raise WorkflowCheckpointException(f"another checkpoint with ID {id} is stored already") from error
+            why = str(error) if stored is None else "another one with this ID is stored already"
+            raise WorkflowCheckpointException(f"Checkpoint {id} cannot be saved: {why}") from error
         return id
 
     async def load(self, checkpoint_id: str) -> WorkflowCheckpoint:
@@ -91,9 +96,7 @@ class ClewCheckpointStorage:
             found = _checkpoints(store, session, with_attachments="")
             return [parts.decode(item.attachments or {}, self._allowed, item.id) for item in found]
 
-        return await self._handle.run(
-            lambda store: self._sessions.look(store, workflow_name, lambda session: read(store, session), [])
-        )
+        return await self._look(workflow_name, read, [])
 
     async def delete(self, checkpoint_id: str) -> bool:
         """Remove a checkpoint for good; whether there was one. Those that name it as their previous one stay."""
@@ -109,19 +112,19 @@ class ClewCheckpointStorage:
             found = _latest(store, session)
             return None if found is None else parts.decode(found[1], self._allowed, found[0])
 
-        return await self._handle.run(
-            lambda store: self._sessions.look(store, workflow_name, lambda session: read(store, session), None)
-        )
+        return await self._look(workflow_name, read, None)
 
     async def list_checkpoint_ids(self, *, workflow_name: str) -> list[str]:
         """The ids of the checkpoints of a workflow in the order in which they were saved."""
+
+        def read(store: Store, session: UUID) -> list[str]:
+            return [item.metadata[_ID] for item in _checkpoints(store, session)]
+
+        return await self._look(workflow_name, read, [])
+
+    async def _look(self, workflow_name: str, read: Callable[[Store, UUID], T], empty: T) -> T:
         return await self._handle.run(
-            lambda store: self._sessions.look(
-                store,
-                workflow_name,
-                lambda session: [item.metadata[_ID] for item in _checkpoints(store, session)],
-                [],
-            )
+            lambda store: self._sessions.look(store, workflow_name, lambda session: read(store, session), empty)
         )
 
     def _encoded(self, checkpoint: WorkflowCheckpoint) -> tuple[dict[str, bytes], Message]:
@@ -172,7 +175,7 @@ def _delete(store: Store, checkpoint_id: str) -> bool:
 
 def _latest(store: Store, session: UUID) -> tuple[UUID, dict[str, Any]] | None:
     """The id and the attachments of the active checkpoint, or of the nearest before it that is of the workflow."""
-    active = store.get_session_summary(session).active_checkpoint_id
+    active = present(store.get_session_summary(session)).active_checkpoint_id
     if active is None:
         return None
     found = store.get_attachments(active)[active]
@@ -186,6 +189,7 @@ def _latest(store: Store, session: UUID) -> tuple[UUID, dict[str, Any]] | None:
 
 def _checkpoints(store: Store, session: UUID, with_attachments: str | None = None) -> Iterator[CheckpointSummary]:
     """The checkpoints of a workflow, oldest first, without those that others wrote: the first is one of them."""
+    present(store.get_session_summary(session))
     cursor = None
     while True:
         page = store.list_checkpoints(

@@ -10,7 +10,7 @@ from clew import InvalidRequestError, Session, Store
 from clew import Message as Stored
 from clew.adapters.agent_framework.messages import decode, encode
 from clew.adapters.agent_framework.overlap import new_part
-from clew.adapters.by_name import ByName, settled, title_of
+from clew.adapters.by_name import ByName, present, settled, title_of
 from clew.adapters.handle import AnyStore, Handle
 
 SOURCE = "agent-framework"
@@ -56,7 +56,8 @@ class ClewHistoryProvider(HistoryProvider):
         )
         self.skip_excluded = skip_excluded
         self._handle = Handle(store)
-        self._sessions = ByName(SOURCE if source_id == DEFAULT_SOURCE_ID else f"{SOURCE}:{source_id}")
+        source = SOURCE if source_id == DEFAULT_SOURCE_ID else f"{SOURCE}:{source_id}"
+        self._sessions = ByName(source, with_deleted=False)
 
     def close(self) -> None:
         """Close the store if it was opened here, for a URL or path."""
@@ -65,7 +66,10 @@ class ClewHistoryProvider(HistoryProvider):
     async def get_messages(
         self, session_id: str | None, *, state: dict[str, Any] | None = None, **kwargs: Any
     ) -> list[Message]:
-        """All messages of a session, oldest first; none where nobody has saved any. `state` is not used."""
+        """All messages of a session, oldest first. `state` is not used.
+
+        None where nobody has saved any, and where the session is marked deleted in clew.
+        """
         messages = await self._handle.run(self._load, _name(session_id))
         if self.skip_excluded:
             return [message for message in messages if not message.additional_properties.get("_excluded", False)]
@@ -79,7 +83,10 @@ class ClewHistoryProvider(HistoryProvider):
         state: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Add what is new of these messages, all of it or nothing. The first ones make the session."""
+        """Add what is new of these messages, all of it or nothing. The first ones make the session.
+
+        ConflictError where the session is marked deleted in clew: until it is restored or purged it takes no more.
+        """
         name, given = _name(session_id), encode(messages)
         if given:
             await self._handle.run(self._save, name, given)
@@ -95,13 +102,13 @@ class ClewHistoryProvider(HistoryProvider):
 
 
 def _read(store: Store, session: UUID) -> list[Message]:
-    active = store.get_session(session).active_checkpoint
+    active = present(store.get_session(session)).active_checkpoint
     return [] if active is None else decode(active.state.messages, active.id)
 
 
 def _append(store: Store, session: UUID, given: list[Stored]) -> None:
     """Add what is new, if nobody has written since what is there was looked at."""
-    found = store.get_session_summary(session)
+    found = present(store.get_session_summary(session))
     active = found.active_checkpoint_id
     tail = [] if active is None else store.get_messages(active, start=-len(given))
     new = new_part(tail, found.message_count, given)

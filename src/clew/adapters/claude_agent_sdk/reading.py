@@ -6,12 +6,11 @@ from uuid import UUID
 
 from claude_agent_sdk import SessionKey, SessionListSubkeysKey, SessionStoreListEntry, SessionSummaryEntry
 
-from clew import CorruptStateError, NotFoundError, Session, SessionStatus, SessionSummary, Store
+from clew import Attachment, NotFoundError, Session, SessionStatus, SessionSummary, Store
 from clew.adapters.claude_agent_sdk.entries import to_entries
 from clew.adapters.claude_agent_sdk.names import SOURCE, key_of, source_id
 from clew.adapters.claude_agent_sdk.transcript import SUMMARY, fold, read_summary
-
-_PAGE = 200
+from clew.adapters.listing import Listing
 
 
 class Reader:
@@ -19,7 +18,7 @@ class Reader:
 
     def __init__(self, owner: str | None) -> None:
         self.owner = owner
-        self._are_mine: dict[str | None, bool] = {owner: True}
+        self._listing = Listing(SOURCE, owner=owner)
 
     def load(self, store: Store, key: SessionKey) -> list[Any] | None:
         """See `ClewSessionStore.load`."""
@@ -36,17 +35,8 @@ class Reader:
 
     def list_summaries(self, store: Store, project_key: str) -> list[SessionSummaryEntry]:
         """See `ClewSessionStore.list_session_summaries`. Two reads a page."""
-        summaries: list[SessionSummaryEntry] = []
-        for page in self._pages(store, {"project_key": project_key, "subpath": None}):
-            active = {found.id: found.active_checkpoint_id for found in page if found.active_checkpoint_id is not None}
-            attached = store.get_attachments(active.values(), prefix=SUMMARY)
-            for found in page:
-                key, checkpoint_id = _key(found), active[found.id]
-                data = read_summary(key, attached[checkpoint_id], checkpoint_id)
-                if data is None:
-                    data = fold(None, key, to_entries(store.get_messages(checkpoint_id), checkpoint_id))["data"]
-                summaries.append({"session_id": key["session_id"], "mtime": _mtime(found), "data": data})
-        return summaries
+        pages = self._pages(store, {"project_key": project_key, "subpath": None})
+        return [entry for page in pages for entry in _summed(store, page)]
 
     def list_subkeys(self, store: Store, key: SessionListSubkeysKey) -> list[str]:
         """See `ClewSessionStore.list_subkeys`."""
@@ -59,7 +49,8 @@ class Reader:
             session = self._find(store, key)
             return [] if session is None else [session.id]
         # By their metadata: the parent may be gone already.
-        return [found.id for page in self._pages(store, _names(key), everything=True) for found in page]
+        pages = self._listing.pages(store, metadata=_names(key), with_damaged=True)
+        return [found.id for page in pages for found in page]
 
     def _find(self, store: Store, key: SessionKey) -> Session | None:
         try:
@@ -67,52 +58,38 @@ class Reader:
         except NotFoundError:
             return None
 
-    def _pages(
-        self, store: Store, metadata: dict[str, Any], *, everything: bool = False
-    ) -> Iterator[list[SessionSummary]]:
-        """The sessions whose metadata has these values, each once; without `everything` those that a reader would find.
+    def _pages(self, store: Store, metadata: dict[str, Any]) -> Iterator[list[SessionSummary]]:
+        """Those that a reader would find of the sessions whose metadata has these values."""
+        for page in self._listing.pages(store, status=SessionStatus.ACTIVE, metadata=metadata):
+            yield [found for found in page if found.message_count]
 
-        A session that is written to while the pages are read goes to the front of the list, past what has been read: so
-        the front is read once more.
-        """
-        seen: dict[UUID, int] = {}
-        cursor = None
-        while True:
-            page = store.list_sessions(
-                source=SOURCE,
-                owner=self.owner,
-                status=None if everything else SessionStatus.ACTIVE,
-                metadata=metadata,
-                limit=_PAGE,
-                cursor=cursor,
-            )
-            again = cursor is None and bool(seen)
-            met = again and any(seen.get(found.id) == found.revision for found in page)
-            yield [
-                found
-                for found in map(_checked, page)
-                if found.id not in seen and (everything or found.message_count) and self._is_mine(store, found)
-            ]
-            seen.update((found.id, found.revision) for found in page)
-            if met or (page.next_cursor is None and (again or len(seen) <= _PAGE)):
-                return
-            cursor = page.next_cursor
 
-    def _is_mine(self, store: Store, found: SessionSummary) -> bool:
-        """Whether `find_session` would find it.
+def _summed(store: Store, page: list[SessionSummary]) -> list[SessionSummaryEntry]:
+    active = {found.id: found.active_checkpoint_id for found in page if found.active_checkpoint_id is not None}
+    try:
+        attached = store.get_attachments(active.values(), prefix=SUMMARY)
+        return [_summary(store, found, active[found.id], attached) for found in page]
+    except NotFoundError:  # one has been deleted since it was listed, or has gone back
+        return _summed(store, [now for found in page if (now := _now(store, found)) is not None])
 
-        Without an owner lists show everybody's, of which only nobody's are meant; but over a server those of the
-        caller are. Who that is, one of them tells.
-        """
-        if found.owner not in self._are_mine:
-            session = self._find(store, _key(found))
-            if session is None:
-                try:
-                    store.get_session_summary(found.id)
-                except NotFoundError:  # gone meanwhile: that tells nothing
-                    return False
-            self._are_mine[found.owner] = session is not None and session.id == found.id
-        return self._are_mine[found.owner]
+
+def _summary(
+    store: Store, found: SessionSummary, checkpoint_id: UUID, attached: dict[UUID, dict[str, Attachment]]
+) -> SessionSummaryEntry:
+    key = _key(found)
+    data = read_summary(key, attached[checkpoint_id], checkpoint_id)
+    if data is None:
+        data = fold(None, key, to_entries(store.get_messages(checkpoint_id), checkpoint_id))["data"]
+    return {"session_id": key["session_id"], "mtime": _mtime(found), "data": data}
+
+
+def _now(store: Store, listed: SessionSummary) -> SessionSummary | None:
+    """A session as it is by now; None where it has been deleted."""
+    try:
+        found = store.get_session_summary(listed.id)
+    except NotFoundError:
+        return None
+    return found if found.message_count and found.status is SessionStatus.ACTIVE else None
 
 
 def _key(found: SessionSummary) -> SessionKey:
@@ -123,12 +100,6 @@ def _names(key: SessionKey | SessionListSubkeysKey) -> dict[str, Any]:
     """What the metadata of all sessions of a transcript have; InvalidRequestError for a key that is none."""
     source_id({"project_key": key["project_key"], "session_id": key["session_id"]})
     return {"project_key": key["project_key"], "session_id": key["session_id"]}
-
-
-def _checked(found: SessionSummary) -> SessionSummary:
-    if found.damage is not None:
-        raise CorruptStateError(f"session {found.id} is damaged: {found.damage}")
-    return found
 
 
 def _mtime(found: SessionSummary) -> int:

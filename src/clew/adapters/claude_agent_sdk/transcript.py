@@ -74,15 +74,27 @@ class Transcript:
         active = store.get_session_summary(self.session_id).active_checkpoint_id
         if active is None:
             raise CorruptStateError(f"session {self.session_id} has no active checkpoint")
-        if _descends(store, active, self._checkpoint_id):
-            tail = to_entries(store.get_messages(active, start=self._count), active)
-            self._absorb(active, tail, fold(self._summary, self._key, tail))
-        else:
+        tail = self._added(store, active)
+        if tail is None:
             self._read(store.get_checkpoint(active))
+        else:
+            self._absorb(active, tail, fold(self._summary, self._key, tail))
+
+    def _added(self, store: Store, active: UUID) -> list[Entry] | None:
+        """The lines after those that are known; None where a checkpoint does not go on from these.
+
+        A descendant may have other lines in their place: then the last one is most likely another one too.
+        """
+        if not _descends(store, active, self._checkpoint_id):
+            return None
+        known = min(self._count, 1)
+        lines = to_entries(store.get_messages(active, start=self._count - known), active)
+        return lines[known:] if lines[:known] == self._last[:known] else None
 
     def _read(self, checkpoint: Checkpoint) -> None:
         """Know this checkpoint, and nothing of what was known before."""
         self._count = 0
+        self._last: list[Entry] = []
         self._uuids: set[str] = set()
         entries = to_entries(checkpoint.state.messages, checkpoint.id)
         self._absorb(checkpoint.id, entries, fold(None, self._key, entries))
@@ -90,6 +102,7 @@ class Transcript:
     def _absorb(self, checkpoint_id: UUID, entries: list[Entry], summary: SessionSummaryEntry) -> None:
         self._checkpoint_id = checkpoint_id
         self._count += len(entries)
+        self._last = entries[-1:] or self._last
         self._uuids.update(uuid for entry in entries if (uuid := uuid_of(entry)) is not None)
         self._summary = summary
 

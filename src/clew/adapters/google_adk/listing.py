@@ -9,6 +9,7 @@ from uuid import UUID
 from clew import CheckpointSummary, CorruptStateError, NotFoundError, SessionStatus, SessionSummary, Store
 from clew.adapters.google_adk.names import SOURCE, Name, name_of
 from clew.adapters.google_adk.state import Values, stored_state
+from clew.adapters.listing import Listing
 
 PAGE = 500
 
@@ -35,15 +36,10 @@ def rows(store: Store, app_name: str, user_id: str | None) -> Iterator[Row]:
 def named(
     store: Store, wanted: dict[str, Any], *, status: SessionStatus | None
 ) -> Iterator[tuple[Name, SessionSummary]]:
-    """The sessions whose metadata has these values. One that changes meanwhile may be missed, none comes twice."""
-    cursor = None
-    while True:
-        page = store.list_sessions(source=SOURCE, status=status, metadata=wanted, limit=PAGE, cursor=cursor)
+    """The sessions whose metadata has these values, each once."""
+    for page in Listing(SOURCE).pages(store, status=status, metadata=wanted, size=PAGE):
         for summary in page:
             yield name_of(summary), summary
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def seconds(moment: datetime) -> float:

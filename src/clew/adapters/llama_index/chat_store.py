@@ -8,17 +8,16 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, MessageStatus
 from pydantic import PrivateAttr
 
-from clew import ACTIVE, CorruptStateError, InvalidRequestError, Message, Session, Store
+from clew import ACTIVE, InvalidRequestError, Message, Session, SessionStatus, Store
 from clew.adapters.by_name import ByName, settled, title_of
 from clew.adapters.handle import AnyStore, Handle
+from clew.adapters.listing import Listing
 from clew.adapters.llama_index import queue
 from clew.adapters.llama_index.messages import decode, encode
 
 SOURCE = "llama-index"
 
 T = TypeVar("T")
-
-_PAGE = 1_000
 
 
 class ClewChatStore(AsyncDBChatStore):
@@ -29,18 +28,23 @@ class ClewChatStore(AsyncDBChatStore):
     lost: what is deleted or replaced is missing from the newest state only, and the earlier ones stay in the session's
     tree. A status of None stands for both.
 
+    A session that is marked deleted in clew is not found: its key has no messages and is not listed. Until it is
+    restored or purged a message for it is ConflictError; that of a process that has not read it since is kept.
+
     What clew refuses is its own error: InvalidRequestError for a message that would not come back equal, and for a key
     that no store takes; CorruptStateError where what is stored cannot be read.
     """
 
     _handle: Handle = PrivateAttr()
     _sessions: ByName = PrivateAttr()
+    _listing: Listing = PrivateAttr()
 
     def __init__(self, store: AnyStore) -> None:
         """`store` is a `clew.Store`, a `clew.AsyncStore`, or a URL or path as `clew.open` takes it."""
         super().__init__()
         self._handle = Handle(store)
-        self._sessions = ByName(SOURCE)
+        self._sessions = ByName(SOURCE, with_deleted=False)
+        self._listing = Listing(SOURCE)
 
     @classmethod
     def class_name(cls) -> str:
@@ -138,7 +142,11 @@ class ClewChatStore(AsyncDBChatStore):
 
     async def get_keys(self) -> list[str]:
         """The keys that have messages, in the order of their last changes, newest first."""
-        return await self._handle.run(_keys)
+        return await self._handle.run(self._keys)
+
+    def _keys(self, store: Store) -> list[str]:
+        pages = self._listing.pages(store, status=SessionStatus.ACTIVE)
+        return [found.source_id for page in pages for found in page if found.message_count and found.source_id]
 
     async def _take_oldest(
         self, key: str, n: int, take: Callable[[Store, queue.Queue, list[int]], None]
@@ -189,21 +197,6 @@ def _make(store: Store, key: str, new: list[Message], archived: bool, id: UUID) 
 
 def _read(store: Store, found: queue.Queue, places: list[int]) -> list[ChatMessage]:
     return [] if found.checkpoint is None else decode(queue.messages(store, found, places), found.checkpoint)
-
-
-def _keys(store: Store) -> list[str]:
-    keys: list[str] = []
-    cursor = None
-    while True:
-        page = store.list_sessions(source=SOURCE, limit=_PAGE, cursor=cursor)
-        for session in page:
-            if session.damage is not None:
-                raise CorruptStateError(f"session {session.id}: {session.damage}")
-            if session.message_count and session.source_id is not None:
-                keys.append(session.source_id)
-        cursor = page.next_cursor
-        if cursor is None:
-            return keys
 
 
 def _is_archived(status: MessageStatus | None) -> bool | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from clew import CorruptStateError, Message, Store
+from clew.adapters.by_name import present
 
 ARCHIVED = "archived"
 """The key in the metadata of a state."""
@@ -30,8 +31,8 @@ class Queue(NamedTuple):
 
 
 def read(store: Store, session: UUID) -> Queue:
-    """The queue of a session, without its messages."""
-    summary = store.get_session_summary(session)
+    """The queue of a session, without its messages. NotFoundError where the session is marked deleted."""
+    summary = present(store.get_session_summary(session))
     if summary.active_checkpoint_id is None:
         return Queue(session, None, 0, frozenset(), {})
     metadata = _metadata(store, session, summary.active_checkpoint_id)

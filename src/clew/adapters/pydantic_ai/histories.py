@@ -128,8 +128,10 @@ class Histories:
         """A checkpoint with this history under another one, of which only what that one lacks is sent and stored.
 
         Where this process does not know the parent, everything is encoded once, and the store finds what is new. The
-        metadata gets a `kept` where not all of the parent's messages, or nobody knows how many, are taken over.
+        metadata gets a `kept` where not all of the parent's messages, or nobody knows how many, are taken over, and the
+        id of the parent that this is said of: it has another one when that is deleted.
         """
+        metadata = {**metadata, "parent": str(parent_id)}
         known = self._known.get((session_id, parent_id))
         if known is None:
             known, same = _Known([], self._objects, 0), 0

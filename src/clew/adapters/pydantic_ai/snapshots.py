@@ -96,9 +96,15 @@ def _histories(store: Store, found: Sequence[CheckpointSummary]) -> dict[UUID, l
         if history is None:
             history = histories[one.id] = _messages(store, one.id)
         above = None if one.parent_id is None else by_id.get(one.parent_id)
-        if above is not None and one.metadata.get("kept", above.message_count) == above.message_count:
+        if above is not None and _goes_on(one, above):
             histories.setdefault(above.id, history[: above.message_count])
     return histories
+
+
+def _goes_on(one: CheckpointSummary, above: CheckpointSummary) -> bool:
+    """Whether a snapshot begins with all messages of the one above it, as far as is known."""
+    is_said_of_it = one.metadata.get("parent") == str(above.id)
+    return is_said_of_it and one.metadata.get("kept", above.message_count) == above.message_count
 
 
 def _messages(store: Store, checkpoint_id: UUID) -> list[ModelMessage]:
@@ -120,5 +126,5 @@ def _is_there(store: Store, checkpoint_id: UUID) -> bool:
     return True
 
 
-_OWN = frozenset({"pydantic_ai", "id", "kept"})
+_OWN = frozenset({"pydantic_ai", "id", "kept", "parent"})
 """Of a snapshot's metadata, what is no field of it."""

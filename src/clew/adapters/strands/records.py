@@ -6,11 +6,10 @@ from uuid import UUID
 from strands.types.exceptions import SessionException
 from strands.types.session import SessionMessage
 
-from clew import CorruptStateError, NotFoundError, SessionStatus, SessionSummary, Store
+from clew import CorruptStateError, SessionSummary, Store
+from clew.adapters.by_name import ByName, present
 from clew.adapters.strands.messages import to_session_message
 from clew.adapters.strands.names import SOURCE
-
-MAX_REMEMBERED = 1024
 
 
 class Found(NamedTuple):
@@ -26,27 +25,16 @@ class Found(NamedTuple):
 
 
 class Records:
-    """The sessions of a store by their names. Their ids are remembered: finding one by name reads more than needed."""
+    """The sessions of a store by their names."""
 
     def __init__(self, store: Store, owner: str | None) -> None:
         self.store = store
         self.owner = owner
-        self._ids: dict[str, UUID] = {}
+        self._names = ByName(SOURCE, owner=owner, with_deleted=False)
 
     def find(self, name: str) -> Found | None:
         """The session of this name; None where there is none, or one that was marked deleted."""
-        known = self._ids.get(name)
-        try:
-            if known is None:
-                known = self.store.find_session(SOURCE, name, owner=self.owner).id
-            summary = self.store.get_session_summary(known)
-        except NotFoundError:
-            # Purged, and perhaps made again.
-            return None if self._ids.pop(name, None) is None else self.find(name)
-        if len(self._ids) >= MAX_REMEMBERED:
-            self._ids.clear()
-        self._ids[name] = known
-        return None if summary.status is SessionStatus.DELETED else _found(summary)
+        return self._names.look(self.store, name, self._found, None)
 
     def get(self, name: str, what: str) -> Found:
         """The same; SessionException where there is none."""
@@ -83,8 +71,8 @@ class Records:
             place = (low + high) // 2
         return None
 
-
-def _found(summary: SessionSummary) -> Found:
-    if summary.active_checkpoint_id is None or summary.damage is not None:
-        raise CorruptStateError(f"session {summary.id} is damaged: {summary.damage or 'it has no active checkpoint'}")
-    return Found(summary, summary.active_checkpoint_id)
+    def _found(self, id: UUID) -> Found:
+        summary = present(self.store.get_session_summary(id))
+        if summary.active_checkpoint_id is None or summary.damage is not None:
+            raise CorruptStateError(f"session {id} is damaged: {summary.damage or 'it has no active checkpoint'}")
+        return Found(summary, summary.active_checkpoint_id)
