@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from unittest import mock
 
-from clew.server.web import highlight
-from clew.server.web.highlight import LANGUAGES, MAX_CHARS, MAX_LINE_CHARS, MAX_LINES, MAX_SPACES, is_short
+from clew.display import highlight
+from clew.display.highlight import LANGUAGES, MAX_CHARS, MAX_LINE_CHARS, MAX_LINES, MAX_SPACES, is_short
 from soak.plan import Plan
 
 _LEXERS = sorted(set(LANGUAGES.values()))

@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]  # so that this runs as a script, and finds the tests whose code it shares
 
-from soak import api, colours, crashes, damage, failover, full_disks, inputs, servers  # noqa: E402
+from soak import api, colours, crashes, damage, failover, full_disks, imports, inputs, servers  # noqa: E402
 from soak.plan import Plan  # noqa: E402
 
 PARTS: dict[str, Callable[[Plan], Iterator[str]]] = {
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[Plan], Iterator[str]]] = {
     "arguments": inputs.arguments,
     "commands": inputs.commands,
     "files": inputs.files,
+    "imports": imports.imports,
     "api": api.api,
     "colours": colours.colours,
     "failover": failover.failover,

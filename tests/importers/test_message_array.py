@@ -68,6 +68,7 @@ class TestEveryForm:
         report = import_messages(store, file)
         assert messages_of(store) == TALK
         assert (report.sessions_created, report.checkpoints_created, report.broken) == (1, 1, ())
+        assert report.messages == len(TALK)
         assert report.bytes_read == len(text.removeprefix("\ufeff").encode())
         assert only_session(store).source == "messages"
 
@@ -249,3 +250,16 @@ class TestFindingIt:
         seen: list[Progress] = []
         import_messages(store, file, seen.append)
         assert seen == [Progress(1, 1, "Why is the sky blue?")]
+
+
+class TestADryRun:
+    def test_says_what_an_import_would_do_and_changes_nothing(self, store: clew.Store, file: Path) -> None:
+        file.write_text(json.dumps(TALK))
+        dry = IMPORTERS["messages"].run(store, file, dry_run=True)
+        assert store.list_sessions().items == []
+        report = import_messages(store, file)
+        assert (dry.dry_run, dry.sessions_created, dry.checkpoints_created) == (True, 1, 1)
+        assert dry.bytes_read == report.bytes_read
+        before = only_session(store)
+        assert IMPORTERS["messages"].run(store, file, dry_run=True).sessions_unchanged == 1
+        assert only_session(store) == before

@@ -541,6 +541,21 @@ class TestAnotherRun:
         assert_session(store, continued(database.sessions[0], added))
 
 
+class TestADryRun:
+    def test_says_what_an_import_would_do_and_changes_nothing(self, store: clew.Store, local_db: Path) -> None:
+        database = write_database(local_db)
+        dry = IMPORTERS["stakpak"].run(store, local_db, dry_run=True)
+        assert store.list_sessions().items == []
+        report = import_stakpak(store, local_db)
+        assert msgspec.structs.replace(dry, dry_run=False) == report
+        row = database.sessions[0]
+        added = continue_session(database, row)
+        before = [find(store, session) for session in database.sessions]
+        dry = IMPORTERS["stakpak"].run(store, local_db, dry_run=True)
+        assert (dry.sessions_updated, dry.checkpoints_created) == (1, len(added))
+        assert [find(store, session) for session in database.sessions] == before
+
+
 def continued(row: SessionRow, added: list[CheckpointRow]) -> SessionRow:
     return msgspec.structs.replace(row, checkpoints=[*row.checkpoints, *added], updated_at=added[-1].created_at)
 

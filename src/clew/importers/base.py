@@ -12,14 +12,18 @@ import json
 import math
 import unicodedata
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 
-from clew.errors import InvalidRequestError, NotFoundError
+from clew.errors import InvalidRequestError, NotFoundError, StorageError
 from clew.store import Store
+
+if TYPE_CHECKING:
+    from clew.importers.steps import Notes
 
 _TITLE_CHARS = 60
 _TITLE_SOURCE_CHARS = 10_000  # how far into a message a title is looked for
@@ -51,7 +55,9 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an import did.
 
     `broken` was left out, `mended` is in the store but not just as it stood; a session is `updated` when it was there
-    before and has changed. `bytes_read` counts the conversations, as the source holds them.
+    before and has changed. `messages` are those of the sessions that were read, and `bytes_read` their conversations as
+    the source holds them. `unknown` counts the records of types that the importer does not know, by type: they are
+    kept, and no message was made of them. After a `dry_run` it says what an import would do.
     """
 
     importer: str
@@ -61,9 +67,12 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     sessions_unchanged: int = 0
     checkpoints_created: int = 0
     checkpoints_known: int = 0
+    messages: int = 0
     bytes_read: int = 0
     broken: tuple[Finding, ...] = ()
     mended: tuple[Finding, ...] = ()
+    unknown: dict[str, int] = {}
+    dry_run: bool = False
 
     @property
     def sessions(self) -> int:
@@ -74,9 +83,11 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 class Tally:
     """The report while it is being written."""
 
-    def __init__(self, importer: str, path: Path) -> None:
-        self._importer = importer
+    def __init__(self, importer: str, path: Path, *, dry_run: bool = False) -> None:
+        self.importer = importer
         self._path = path
+        self._dry_run = dry_run
+        self._unknown: Counter[str] = Counter()
         self._broken: list[Finding] = []
         self._mended: list[Finding] = []
         self.sessions_created = 0
@@ -84,6 +95,7 @@ class Tally:
         self.sessions_unchanged = 0
         self.checkpoints_created = 0
         self.checkpoints_known = 0
+        self.messages = 0
         self.bytes_read = 0
 
     def broken(self, table: str, row: str, why: str) -> None:
@@ -94,18 +106,29 @@ class Tally:
         """This was taken over, but not just as it stands in the source."""
         self._mended.append(Finding(table, row, why))
 
+    def take(self, where: str, notes: "Notes") -> None:
+        """Add what a parser has noted of a source."""
+        self._unknown.update(notes.unknown)
+        for record, why in notes.broken:
+            self.broken(where, record, why)
+        for record, why in notes.mended:
+            self.mended(where, record, why)
+
     def report(self) -> ImportReport:
         return ImportReport(
-            importer=self._importer,
+            importer=self.importer,
             path=str(self._path),
             sessions_created=self.sessions_created,
             sessions_updated=self.sessions_updated,
             sessions_unchanged=self.sessions_unchanged,
             checkpoints_created=self.checkpoints_created,
             checkpoints_known=self.checkpoints_known,
+            messages=self.messages,
             bytes_read=self.bytes_read,
             broken=tuple(self._broken),
             mended=tuple(self._mended),
+            unknown=dict(self._unknown.most_common()),
+            dry_run=self._dry_run,
         )
 
 
@@ -131,16 +154,23 @@ class Importer(ABC):
         """The places below a home directory where the program keeps its data by default, those that exist."""
 
     @abstractmethod
-    def steps(self, store: Store, path: Path) -> ImportSteps:
-        """Import `path`, a checkpoint at a time.
+    def steps(self, store: Store, path: Path, *, dry_run: bool = False) -> ImportSteps:
+        """Import `path`, a checkpoint at a time; in a `dry_run` only find out what that would do.
 
         Raises NotFoundError where there is no such file, and InvalidRequestError where it is of another format or has
         content of which nothing can be read.
         """
 
-    def run(self, store: Store, path: Path | str, progress: Callable[[Progress], object] | None = None) -> ImportReport:
-        """Import `path`, calling `progress` after each checkpoint."""
-        steps = self.steps(store, Path(path).expanduser())
+    def run(
+        self,
+        store: Store,
+        path: Path | str,
+        progress: Callable[[Progress], object] | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> ImportReport:
+        """Import `path`, calling `progress` after each checkpoint; in a `dry_run` only find out what that would do."""
+        steps = self.steps(store, Path(path).expanduser(), dry_run=dry_run)
         while True:
             try:
                 step = next(steps)
@@ -149,6 +179,18 @@ class Importer(ABC):
                 return report
             if progress is not None:
                 progress(step)
+
+
+Place = tuple[Importer, Path]
+"""A file or folder, and what imports it."""
+
+
+class Failure(NamedTuple):
+    """An import that has failed."""
+
+    importer: str
+    path: Path
+    error: StorageError
 
 
 def require_file(path: Path) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 import msgspec
 
+from clew import checks
 from clew.errors import InvalidRequestError, NotFoundError, StorageError
 from clew.importers.base import Importer, ImportSteps, Progress, Tally, read_json, require_file, title_of
+from clew.messages import encode_messages
 from clew.model import Message
 from clew.store import Store
 
@@ -46,24 +48,38 @@ class MessageArrayImporter(Importer):
     def locations(self, home: Path) -> list[Path]:
         return []  # no program's own place
 
-    def steps(self, store: Store, path: Path) -> ImportSteps:
-        tally = Tally(self.name, path)
+    def steps(self, store: Store, path: Path, *, dry_run: bool = False) -> ImportSteps:
+        tally = Tally(self.name, path, dry_run=dry_run)
         conversation = _read_file(path, tally)
         title = title_of(_first_request(conversation.messages), path.stem)
         if _exists(store, conversation.name):
             tally.sessions_unchanged = tally.checkpoints_known = 1
         else:
-            # Another import may be doing the same: whoever is second finds what the first has made.
-            store.ensure_session(
-                SOURCE,
-                conversation.name,
-                title=title,
-                messages=conversation.messages,
-                session_metadata={SOURCE: conversation.around} if conversation.around else None,
-            )
+            if dry_run:
+                _check(conversation)
+            else:
+                _write(store, conversation, title)
             tally.sessions_created = tally.checkpoints_created = 1
+            tally.messages = len(conversation.messages)
         yield Progress(1, 1, title)
         return tally.report()
+
+
+def _write(store: Store, conversation: "_Conversation", title: str) -> None:
+    # Another import may be doing the same: whoever is second finds what the first has made.
+    store.ensure_session(
+        SOURCE,
+        conversation.name,
+        title=title,
+        messages=conversation.messages,
+        session_metadata={SOURCE: conversation.around} if conversation.around else None,
+    )
+
+
+def _check(conversation: "_Conversation") -> None:
+    """Refuse what the store would."""
+    encode_messages(conversation.messages)
+    checks.session_metadata({SOURCE: conversation.around} if conversation.around else None, "session_metadata")
 
 
 class _Conversation(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ from clew.importers.stakpak_source import (
     to_datetime,
 )
 from clew.importers.stakpak_state import Conversation, Mark, read_state
+from clew.messages import encode_messages
 from clew.model import Session, SessionStatus
 from clew.store import Store
 
@@ -59,16 +60,16 @@ class StakpakImporter(Importer):
         path = home / ".stakpak" / "data" / "local.db"
         return [path] if path.is_file() else []
 
-    def steps(self, store: Store, path: Path) -> ImportSteps:
+    def steps(self, store: Store, path: Path, *, dry_run: bool = False) -> ImportSteps:
         require_file(path)
-        tally = Tally(self.name, path)
+        tally = Tally(self.name, path, dry_run=dry_run)
         with closing(Source(path, tally)) as source:
             sessions = source.sessions()
             checkpoints = source.checkpoints()
             _leave_out_homeless(sessions, checkpoints, tally)
             done = 0
             for row in sessions:
-                importing = _SessionImport(store, source, row, checkpoints, tally)
+                importing = _SessionImport(store, source, row, checkpoints, tally, dry_run=dry_run)
                 for new in importing.run():
                     done += new
                     yield Progress(done, checkpoints.count, row.title)
@@ -97,12 +98,23 @@ def _refuse_nothing(path: Path, tally: Tally, checkpoint_count: int) -> None:
 class _SessionImport:
     """Brings one session of the store up to what the source has."""
 
-    def __init__(self, store: Store, source: Source, row: SessionRow, listing: Checkpoints, tally: Tally) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        row: SessionRow,
+        listing: Checkpoints,
+        tally: Tally,
+        *,
+        dry_run: bool = False,
+    ) -> None:
         self._store = store
         self._source = source
         self._row = row
         self._listing = listing
         self._tally = tally
+        self._dry_run = dry_run
+        self._has_checkpoint = False
         self._rows = {str(checkpoint.id): checkpoint for checkpoint in listing.by_session.get(row.id, ())}
         self._stored: Session | None = None
         self._times: list[tuple[datetime, tuple[int, str], UUID]] = []
@@ -207,6 +219,7 @@ class _SessionImport:
             self._leave_out(row, anchor, f"the store refuses it: {error.message}")
         else:
             self._report_parent(row, anchor)
+            self._has_checkpoint = True
             self._anchors[str(row.id)] = row.id
             self._times.append((created_at, row.position, row.id))
             self._marks[row.id] = conversation.mark
@@ -232,6 +245,9 @@ class _SessionImport:
         self._tally.mended(row.table, row.key, f"its parent {row.parent} {why}: {instead}")
 
     def _write(self, row: CheckpointRow, conversation: Conversation, parent: UUID | None, created_at: datetime) -> None:
+        if self._dry_run:
+            encode_messages(conversation.messages)  # which refuses what the store would
+            return
         if self._stored is None:
             self._stored = self._create_session(row, conversation, created_at)
             return
@@ -273,12 +289,12 @@ class _SessionImport:
         return {"title": row.title, "visibility": row.visibility, "status": row.status, "cwd": row.cwd}
 
     def _finish(self, existed: bool, created: int) -> None:
-        if self._stored is None:
+        if self._stored is None and not self._has_checkpoint:
             self._tally.broken(self._row.table, str(self._row.id), "has no checkpoint that can be read")
             return
-        if created:
+        if created and self._stored is not None and not self._dry_run:
             self._activate_newest(self._stored.id)
-        changed = self._take_over_changes(self._stored.id)
+        changed = self._stored is not None and self._take_over_changes(self._stored.id)
         if not existed:
             self._tally.sessions_created += 1
         elif created or changed:
@@ -300,6 +316,8 @@ class _SessionImport:
             changes = self._changes(session.metadata or {})
             if not changes and updated_at <= session.updated_at:
                 return False
+            if self._dry_run:
+                return True
             try:
                 self._store.update_session(session_id, **changes, updated_at=updated_at, if_revision=session.revision)
             except ConflictError:

@@ -1,0 +1,100 @@
+"""Imports the sessions of pi, a coding agent: JSON lines that are a tree.
+
+The first line tells who the session is. Each of the others is an entry with an id and the id of the entry that it
+follows; the first version had neither, and there an entry follows the one before it. pi goes on from the last entry.
+
+A compaction is a message: what was before it stays, and what pi keeps in mind of that can be read from its entry.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from clew.errors import StorageError
+from clew.importers.formats import FormatImporter, Source
+from clew.importers.pi.messages import Steps
+from clew.importers.pi.tree import Tree
+from clew.importers.records import LineRecords, Records, first_record
+from clew.importers.steps import Notes, Parsed
+from clew.importers.values import fields, storable, text
+
+_SUFFIXES = ("*.jsonl", "*.jsonl.zst")
+_FILES_LOOKED_AT = 50
+
+
+class PiImporter(FormatImporter):
+    """The sessions of pi."""
+
+    name = "pi"
+    summary = "pi coding agent (sessions)"
+    version = 1
+
+    def detect(self, path: Path) -> bool:
+        try:
+            if path.is_dir():
+                found = (file for suffix in _SUFFIXES for file in path.rglob(suffix))
+                return any(_is_session(file) for file in islice(found, _FILES_LOOKED_AT))
+            return path.is_file() and _is_session(path)
+        except OSError:
+            return False
+
+    def locations(self, home: Path) -> list[Path]:
+        moved = os.environ.get("PI_CODING_AGENT_DIR") if home == Path.home() else None
+        folder = (Path(moved).expanduser() if moved else home / ".pi" / "agent") / "sessions"
+        return [folder] if folder.is_dir() else []
+
+    def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
+        found = (file for suffix in _SUFFIXES for file in path.rglob(suffix)) if path.is_dir() else iter([path])
+        for file in sorted(file for file in found if not _has_plain_copy(file) and (file == path or _is_session(file))):
+            header = _header(file)
+            yield Source(
+                source_id=storable(header.get("id")) or file.name.split(".")[0],
+                path=file,
+                records=LineRecords(file),
+                context=_origin(header, file),
+            )
+
+    def parse(self, records: Records, context: dict[str, Any], notes: Notes) -> Parsed:
+        tree = Tree()
+        for record in records:
+            try:
+                tree.add(record.position, fields(record.value()))
+            except ValueError:
+                continue  # the second reading notes it
+        return Parsed(tree.info(context), Steps(tree, notes).all(records), active=tree.last)
+
+
+def _is_session(path: Path) -> bool:
+    header = _header(path)
+    # Headers of the first sessions have no directory.
+    is_told = "cwd" in header or (text(header.get("timestamp")) is not None and "modelId" in header)
+    return header.get("type") == "session" and text(header.get("id")) is not None and is_told
+
+
+def _has_plain_copy(path: Path) -> bool:
+    return path.suffix == ".zst" and path.with_suffix("").is_file()
+
+
+def _header(path: Path) -> dict[str, Any]:
+    try:
+        return fields(first_record(path))
+    except (StorageError, OSError):
+        return {}
+
+
+def _origin(header: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The session that this one was made from, by its id where its file is still there."""
+    origin = storable(header.get("parentSession")) or storable(header.get("branchedFrom"))
+    if origin is None:
+        return {}
+    name = origin.replace("\\", "/").rsplit("/", 1)[-1]
+    for file in (Path(origin), path.parent / name):
+        try:
+            id = storable(_header(file).get("id")) if file.is_file() else None
+        except OSError:
+            continue  # a name that no file can have
+        if id is not None:
+            return {"forked_from": {"session": id, "path": origin}}
+    return {"forked_from": {"path": origin}}
