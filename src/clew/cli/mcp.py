@@ -1,0 +1,26 @@
+"""`clew mcp`."""
+
+import click
+
+from clew.cli.errors import InvalidArgumentError
+from clew.cli.options import App, pass_app
+
+
+@click.command("mcp")
+@click.option("--read-only", is_flag=True, help="Offer no tool that writes.")
+@pass_app
+def mcp_command(app: App, read_only: bool) -> None:
+    """Serve the store to an agent, over the Model Context Protocol on standard input and output.
+
+    The agent gets tools to search, list and show what was done before, and to append. It starts this command itself:
+    name it in the agent's configuration. Needs the extra clew[mcp].
+    """
+    try:
+        from clew.mcp import create_server
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("mcp", "mcp_types", "pydantic"):
+            raise
+        raise InvalidArgumentError("clew mcp needs the extra: pip install 'clew[mcp]'") from None
+    # Opened once for all calls; read only where the store allows it, which one that is not there yet does not.
+    with app.open_existing(read_only=True) if read_only else app.open() as store:
+        create_server(store, read_only=read_only).run("stdio")
