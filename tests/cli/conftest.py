@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 from tests.cli.support import Command
 
+_FOLDERS = (
+    "XDG_DATA_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "LLM_USER_PATH", "PI_CODING_AGENT_DIR",
+)  # fmt: skip
+"""What would name other places than those in the home directory."""
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -13,7 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "home"
     directory.mkdir()
     monkeypatch.setenv("HOME", str(directory))
-    for name in ("CLEW_URL", "XDG_DATA_HOME", "COLUMNS"):
+    for name in ("CLEW_URL", "COLUMNS", *_FOLDERS):
         monkeypatch.delenv(name, raising=False)
     return directory
 

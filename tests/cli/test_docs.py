@@ -59,7 +59,7 @@ def test_a_section_names_the_options_of_its_command_and_no_others(name):
 def test_every_command_prints_json_and_has_help(name):
     command = COMMANDS[name]
     assert command.help
-    if not isinstance(command, click.Group):
+    if not isinstance(command, click.Group) and name != "clew mcp":  # whose output is JSON all the time
         assert any("--json" in parameter.opts for parameter in command.params)
         assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
 

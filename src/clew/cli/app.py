@@ -18,6 +18,7 @@ from clew.cli.branching import fork_command, rewind_command
 from clew.cli.changing import delete_command, purge_command, rename_command, restore_command
 from clew.cli.comparing import diff_command
 from clew.cli.copying import copy_command
+from clew.cli.counting import stats_command
 from clew.cli.drawing import tree_command
 from clew.cli.giving import give_command
 from clew.cli.info import info_command
@@ -25,26 +26,40 @@ from clew.cli.keys import key_group
 from clew.cli.labelling import label_command
 from clew.cli.listing import list_command
 from clew.cli.maintaining import backup_command, compact_command, verify_command
+from clew.cli.mcp import mcp_command
+from clew.cli.mending import repair_command, validate_command
 from clew.cli.migrating import migrate_group
+from clew.cli.moving import mv_command
 from clew.cli.options import App, pass_app
 from clew.cli.pruning import prune_command
+from clew.cli.searching import search_command
 from clew.cli.serving import serve_command
 from clew.cli.showing import show_command
 from clew.cli.writing import append_command, new_command
 
+_IMPORTING = ("export", "import", "reimport", "watch")
+
 
 class Root(click.Group):
-    """The outermost group, in which every run ends. It loads the importers when they are asked for."""
+    """The outermost group, in which every run ends. It loads importers and exporters when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "import"])
+        return sorted([*super().list_commands(ctx), *_IMPORTING])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "import":
+        if cmd_name not in _IMPORTING:
             return super().get_command(ctx, cmd_name)
-        from clew.cli.importing import import_group
+        from clew.cli.exporting import export_command
+        from clew.cli.importing import import_group, reimport_command
+        from clew.cli.watching import watch_command
 
-        return import_group
+        late = {
+            "export": export_command,
+            "import": import_group,
+            "reimport": reimport_command,
+            "watch": watch_command,
+        }
+        return late[cmd_name]
 
     def main(
         self,
@@ -126,16 +141,22 @@ for command in (
     key_group,
     label_command,
     list_command,
+    mcp_command,
     migrate_group,
+    mv_command,
     new_command,
     prune_command,
     purge_command,
     rename_command,
+    repair_command,
     restore_command,
     rewind_command,
+    search_command,
     serve_command,
     show_command,
+    stats_command,
     tree_command,
+    validate_command,
     verify_command,
 ):
     cli.add_command(command)

@@ -39,6 +39,42 @@ def write_file(file: str, data: bytes, *, force: bool) -> None:
             _create(path, data)
 
 
+@contextmanager
+def whole_file(file: str, *, force: bool) -> Iterator[BinaryIO]:
+    """A stream into a file that only its owner may read, and that is there when the block has ended well.
+
+    Until then it has another name in the same folder, and after an error there is nothing. One that is there stays;
+    with `force` it is replaced as a whole.
+    """
+    with _told("write", file):
+        path = Path(file)
+        if path.exists() and not force:
+            raise InvalidArgumentError(f"'{path}' is there already: --force replaces it")
+        path = path.resolve() if path.exists() else path  # a link stays one
+        if path.exists() and not path.is_file():
+            raise InvalidArgumentError(f"cannot write '{file}': it is there, and is no file")
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w+b") as stream:
+            yield stream
+        with _told("write", file):
+            _put(Path(name), path, force=force)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _put(new: Path, path: Path, *, force: bool) -> None:
+    if force:
+        new.replace(path)
+        return
+    try:
+        os.link(new, path)  # which, unlike a move, refuses where something has come there meanwhile
+    except FileExistsError:
+        raise InvalidArgumentError(f"'{path}' is there already: --force replaces it") from None
+    except OSError:
+        new.replace(path)  # a file system without links
+
+
 def _read(stream: BinaryIO, name: str) -> bytes:
     data = bytearray()
     while chunk := stream.read(_CHUNK):

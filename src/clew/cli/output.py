@@ -23,7 +23,18 @@ class Styled(NamedTuple):
     style: str
 
 
-Line = str | Styled
+class Marked(NamedTuple):
+    """A line in parts, some of which are marked: a terminal shows these bold."""
+
+    parts: list[tuple[str, bool]]
+
+    @property
+    def text(self) -> str:
+        """The line without marks."""
+        return "".join(part for part, _ in self.parts)
+
+
+Line = str | Styled | Marked
 
 
 def is_terminal() -> bool:
@@ -122,7 +133,7 @@ def _encodable(text: str) -> str:
 
 def _plain_writer() -> Callable[[Line], None]:
     def show(line: Line) -> None:
-        sys.stdout.write(_encodable(line.text if isinstance(line, Styled) else line) + "\n")
+        sys.stdout.write(_encodable(line if isinstance(line, str) else line.text) + "\n")
 
     return show
 
@@ -135,7 +146,10 @@ def _styled_writer() -> Callable[[Line], None]:
     plain = _plain_writer()
 
     def show(line: Line) -> None:
-        if isinstance(line, Styled):
+        if isinstance(line, Marked):
+            parts = [(_encodable(part), "bold" if marked else "") for part, marked in line.parts]
+            console.print(Text.assemble(*parts), soft_wrap=True)
+        elif isinstance(line, Styled):
             console.print(Text(_encodable(line.text), line.style), soft_wrap=True)
         else:
             plain(line)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import clew
+from clew.cli.options import App
 from clew.cli.output import is_terminal
 from clew.cli.text import shorten
 from clew.reports import Progress
@@ -58,3 +60,9 @@ def progress_bar(wanted: bool) -> Iterator[Bar]:
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bar:
         yield Bar(bar)
+
+
+def update_search_index(app: App, store: clew.Store) -> None:
+    """Index what is new, with a bar where it takes a while."""
+    with progress_bar(not app.json) as bar:
+        store.update_search_index(progress=bar.report)

@@ -58,7 +58,7 @@ def _item(message: Message) -> Iterator[Line]:
 
 
 def _text(line: Line) -> str:
-    return (line.text if isinstance(line, Styled) else line)[:_LOOKED_AT]
+    return (line if isinstance(line, str) else line.text)[:_LOOKED_AT]
 
 
 def _role(message: Message) -> str:
