@@ -22,6 +22,8 @@ from clew.testing.contract.base import contents
 
 EXIT_CODES = {0, 1, 2, 130, 141}
 _STORE = "agent.db"
+_UNTIL_STOPPED = {"serve", "watch"}
+"""Commands that go on until somebody stops them, so that a run of theirs would never end."""
 _FILES = ("messages.json", "agent.db", "junk", "folder", "missing", "-")
 _WORDS = [
     str(SESSION), str(OTHER), str(CHECKPOINT), "00000000", "0000", "zzzz", "user", "assistant", "PUBLIC", "1", "0",
@@ -39,7 +41,7 @@ class Run(NamedTuple):
 
 def words() -> st.SearchStrategy[list[str]]:
     """A command and what could follow it: its own options with values likely and not, and words that are none."""
-    return st.sampled_from(sorted(_commands())).flatmap(_line)
+    return st.sampled_from(sorted(_commands().keys() - _UNTIL_STOPPED)).flatmap(_line)
 
 
 def _commands() -> dict[str, click.Command]:
