@@ -592,13 +592,16 @@ class AsyncStore:
         store = await self._opened()
         return await self._run(store.set_label, checkpoint_id, label, move=move)
 
-    async def set_active_checkpoint(self, session_id: Id, checkpoint_id: Id | Label) -> Session:
+    async def set_active_checkpoint(
+        self, session_id: Id, checkpoint_id: Id | Label, *, updated_at: datetime | None = None
+    ) -> Session:
         """Resume from this checkpoint of the session from now on: rewind, or switch to another branch.
 
-        Nothing is deleted. A checkpoint of another session is NotFoundError.
+        Nothing is deleted. A checkpoint of another session is NotFoundError. `updated_at` is for importers: when that
+        was, if not now; it never moves the session back in the list.
         """
         store = await self._opened()
-        return await self._run(store.set_active_checkpoint, session_id, checkpoint_id)
+        return await self._run(store.set_active_checkpoint, session_id, checkpoint_id, updated_at=updated_at)
 
     async def delete_checkpoints(
         self, session_id: Id, ids: Id | Iterable[Id], *, children: Children = "reparent", if_revision: int | None = None
@@ -621,17 +624,25 @@ class AsyncStore:
         checkpoint_id: Id | None = None,
         label: str | None = None,
         on_conflict: OnConflict = "error",
+        updated_at: datetime | None = None,
     ) -> None:
         """Keep bytes beside a checkpoint of the session, by name: the active one, unless told otherwise.
 
         With `label` they are for the checkpoint of that label, which may come later: until then they wait for it. A
         value that is an `Attachment` has its content type kept. Attaching the same again changes nothing; where a name
         has other content, ConflictError, or with `on_conflict` "keep" it stays and with "replace" it is replaced; then
-        all items are attached or none. The same content is stored once, however many checkpoints have it.
+        all items are attached or none. The same content is stored once, however many checkpoints have it. `updated_at`
+        is for importers: when that was, if not now; it never moves the session back in the list.
         """
         store = await self._opened()
         return await self._run(
-            store.attach, session_id, items, checkpoint_id=checkpoint_id, label=label, on_conflict=on_conflict
+            store.attach,
+            session_id,
+            items,
+            checkpoint_id=checkpoint_id,
+            label=label,
+            on_conflict=on_conflict,
+            updated_at=updated_at,
         )
 
     async def detach(

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +326,13 @@ class TestBranches:
         CODEX.run(store, file)
         assert texts(conversation(store)) == [CONTEXT, "a", "A", "d", "D"]
         assert [CONTEXT, "a", "A", "b", "B", "c", "C"] in leaves(store)
+
+    def test_a_session_that_ends_rolled_back_has_changed_when_its_records_say(
+        self, store: clew.Store, file: Path
+    ) -> None:
+        imported(store, file, [meta(), user("a"), said("A"), user("b"), event("thread_rolled_back", num_turns=1)])
+        assert texts(conversation(store)) == ["a", "A"]
+        assert only_session(store).updated_at == datetime(2026, 8, 3, 10, tzinfo=UTC)
 
     def test_a_rollback_takes_back_what_codex_told_before_the_turn(self, store: clew.Store, file: Path) -> None:
         update = user("be brief", "developer")

@@ -222,7 +222,8 @@ class SessionImport:
         session, chosen = self._opened, self._chosen()
         wanted = head if chosen is None else chosen
         if self._store.get_session_summary(session.id).active_checkpoint_id != wanted:
-            self._store.set_active_checkpoint(session.id, wanted)
+            # Given the time of the source: what is imported has not happened now.
+            self._store.set_active_checkpoint(session.id, wanted, updated_at=info.updated_at or session.updated_at)
         file = ReadFile(
             version=self._importer.version,
             watermark=watermark,

@@ -306,7 +306,7 @@ class _SessionImport:
         """The newest by the clock, of several the last inserted: the one that the agent itself would resume from."""
         *_, newest = max(self._times)
         if newest != self._times[-1][-1]:
-            self._store.set_active_checkpoint(session_id, newest)
+            self._store.set_active_checkpoint(session_id, newest, updated_at=to_datetime(self._row.updated_at))
 
     def _take_over_changes(self, session_id: UUID) -> bool:
         """Change in the store what the source has changed since the last run; whether there was anything to change."""

@@ -268,8 +268,8 @@ class TreeWriter:
             return
         self._unattached.update(items)
         if self._session is not None and self._unattached:
-            checkpoint = self._last.checkpoint
-            self._store.attach(self._session, self._unattached, checkpoint_id=checkpoint, on_conflict="replace")
+            checkpoint, items, at = self._last.checkpoint, self._unattached, self._time_of(self._last)
+            self._store.attach(self._session, items, checkpoint_id=checkpoint, on_conflict="replace", updated_at=at)
             self._unattached = {}
 
     @property

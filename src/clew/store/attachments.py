@@ -1,6 +1,7 @@
 """The methods of a store that are about attachments: named bytes beside a checkpoint."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from clew import checks
@@ -23,21 +24,24 @@ class AttachmentMethods(TreeMethods):
         checkpoint_id: Id | None = None,
         label: str | None = None,
         on_conflict: OnConflict = "error",
+        updated_at: datetime | None = None,
     ) -> None:
         """Keep bytes beside a checkpoint of the session, by name: the active one, unless told otherwise.
 
         With `label` they are for the checkpoint of that label, which may come later: until then they wait for it. A
         value that is an `Attachment` has its content type kept. Attaching the same again changes nothing; where a name
         has other content, ConflictError, or with `on_conflict` "keep" it stays and with "replace" it is replaced; then
-        all items are attached or none. The same content is stored once, however many checkpoints have it.
+        all items are attached or none. The same content is stored once, however many checkpoints have it. `updated_at`
+        is for importers: when that was, if not now; it never moves the session back in the list.
         """
+        backend, now = self._writing(updated_at)
         new = NewAttachments(
             items=checks.attachments(items, "items"),
             place=_place(checkpoint_id, label),
             on_conflict=checks.on_conflict(on_conflict),
-            now=self._clock(),
+            now=now,
         )
-        self._backend.attach(to_id(session_id, "session_id"), new)
+        backend.attach(to_id(session_id, "session_id"), new)
 
     def detach(
         self,

@@ -1,6 +1,7 @@
 """What all methods of a store share: the backend, the clock, what is remembered between calls, and the end."""
 
 from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -10,7 +11,7 @@ from clew.backend import Backend
 from clew.model import ACTIVE, KEEP, BackendInfo, Label
 from clew.prefix_cache import PrefixCache
 from clew.store.uses import KeyUses
-from clew.times import now_micros
+from clew.times import now_micros, to_micros
 
 if TYPE_CHECKING:
     from clew.aio import AsyncStore
@@ -47,6 +48,12 @@ class StoreBase:
     def backend_info(self) -> BackendInfo:
         """Where the data is kept, without secrets."""
         return self._backend.info()
+
+    def _writing(self, updated_at: datetime | None) -> tuple[Backend, int]:
+        """The backend to write to, and the time of what is written: of the clock, or of an importer."""
+        if updated_at is None:
+            return self._backend, self._clock()
+        return self._backend.arriving(), to_micros(updated_at, "updated_at")
 
 
 def spelled(value: Any) -> Any:

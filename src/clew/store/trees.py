@@ -1,6 +1,7 @@
 """The methods of a store that are about the tree of a session: lists, labels, branches, and what is active."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from clew import checks, limits
@@ -105,14 +106,16 @@ class TreeMethods(CheckpointMethods):
             to_id(checkpoint_id, "checkpoint_id"), checks.optional_label(label), self._clock(), move=bool(move)
         )
 
-    def set_active_checkpoint(self, session_id: Id, checkpoint_id: Id | Label) -> Session:
+    def set_active_checkpoint(
+        self, session_id: Id, checkpoint_id: Id | Label, *, updated_at: datetime | None = None
+    ) -> Session:
         """Resume from this checkpoint of the session from now on: rewind, or switch to another branch.
 
-        Nothing is deleted. A checkpoint of another session is NotFoundError.
+        Nothing is deleted. A checkpoint of another session is NotFoundError. `updated_at` is for importers: when that
+        was, if not now; it never moves the session back in the list.
         """
-        return self._backend.set_active_checkpoint(
-            to_id(session_id, "session_id"), checks.place(checkpoint_id), self._clock()
-        )
+        backend, now = self._writing(updated_at)
+        return backend.set_active_checkpoint(to_id(session_id, "session_id"), checks.place(checkpoint_id), now)
 
     def delete_checkpoints(
         self,

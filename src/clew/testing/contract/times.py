@@ -156,6 +156,19 @@ class TimeContract(Contract):
         assert (renamed.updated_at, renamed.title) == (moment(8 * SECOND), "renamed")
         assert store.update_session(session.id, updated_at=moment(1)) == renamed
 
+    def test_what_an_importer_makes_active_or_attaches_has_the_time_that_it_gives(
+        self, store: Store, clock: Clock
+    ) -> None:
+        session = store.create_session("", created_at=moment(5 * SECOND))
+        store.append(session.id, users("a"), created_at=moment(6 * SECOND))
+        assert clock.moment > moment(9 * SECOND)
+        rewound = store.set_active_checkpoint(session.id, active(session).id, updated_at=moment(8 * SECOND))
+        assert (rewound.updated_at, active(rewound).id) == (moment(8 * SECOND), active(session).id)
+        store.attach(session.id, {"raw": b"1"}, updated_at=moment(9 * SECOND))
+        assert store.get_session(session.id).updated_at == moment(9 * SECOND)
+        store.attach(session.id, {"raw": b"2"}, on_conflict="replace", updated_at=moment(7 * SECOND))
+        assert store.get_session(session.id).updated_at == moment(9 * SECOND)
+
     def test_sessions_are_listed_by_the_times_that_were_given(self, store: Store) -> None:
         for title, seconds in (("b", 2), ("a", 1), ("c", 3)):
             store.create_session(title, created_at=moment(seconds * SECOND))
