@@ -75,6 +75,14 @@ def test_a_dry_run_says_what_would_be_done_and_makes_no_store(command, home):
     assert not command.path.exists()
 
 
+def test_options_stand_before_the_format_or_after_it(command, home):
+    write_codex(home, "mend the pump", "done")
+    for words in ["--dry-run", "--json", "codex"], ["codex", "--dry-run", "--json"], ["--json", "codex", "--dry-run"]:
+        (report,) = json.loads("\n".join(command.lines("import", *words)))["imports"]
+        assert (report["sessions_created"], report["dry_run"]) == (1, True)
+    assert not command.path.exists()
+
+
 def test_a_dry_run_changes_nothing_in_a_store_that_is_there(command, home):
     path = write_codex(home, "mend the pump", "done")
     command.output("import")

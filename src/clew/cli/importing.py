@@ -30,7 +30,16 @@ from clew.importers import (
 )
 from clew.importers.reimport import reimport
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Write nothing, and say what would be imported.")
+
+def _here_or_before(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    """Whether it stands after the name of the format or before it, which is the same to whoever types it."""
+    above = {} if context.parent is None else context.parent.params
+    return value or bool(above.get(str(parameter.name)))
+
+
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, callback=_here_or_before, help="Write nothing, and say what would be imported."
+)
 
 
 class ImportGroup(click.Group):
@@ -65,8 +74,6 @@ def import_group(context: click.Context, app: App, dry_run: bool) -> None:
     """
     if context.invoked_subcommand is None:
         _import_all(app, found_everywhere(), dry_run)
-    elif dry_run:
-        raise click.UsageError("--dry-run comes last: clew import FORMAT PATH --dry-run", context)
 
 
 def _command(importer: Importer) -> click.Command:

@@ -58,7 +58,7 @@ pass_app = click.make_pass_decorator(App)
 def _note_json(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     app = context.find_object(App)
     if app is not None:
-        app.json = value
+        app.json = app.json or value
 
 
 # Eager: it is known before the other arguments are read, whose errors are told in its form.
