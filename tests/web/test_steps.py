@@ -13,6 +13,7 @@ from tests.web.talks import call, make_talk, messages, numbered, result, step
 
 import clew
 from clew import Session, Store
+from clew.backend import Place
 from clew.server import create_app
 from clew.testing.contract.base import active, user
 
@@ -36,8 +37,10 @@ class Asked:
         self.messages: list[range] = []
         self.states = 0
 
-    def get_messages(self, checkpoint_id: UUID, start: int | None, stop: int | None) -> list[bytes]:
-        found = self._backend.get_messages(checkpoint_id, start, stop)
+    def get_messages(
+        self, place: Place, start: int | None, stop: int | None, session_id: UUID | None = None
+    ) -> list[bytes]:
+        found = self._backend.get_messages(place, start, stop, session_id)
         self.messages.append(range(start or 0, (start or 0) + len(found)))
         return found
 
