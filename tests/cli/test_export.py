@@ -80,6 +80,41 @@ def test_a_database_in_use_is_not_replaced_even_by_force(command, tmp_path):
     assert (tmp_path / "local.db").read_bytes() == b"old"
 
 
+def test_the_store_itself_is_never_replaced(command, tmp_path):
+    command.create("a title")
+    (tmp_path / "link").symlink_to(command.path)
+    os.link(command.path, tmp_path / "hard")
+    before = command.path.read_bytes()
+    for place in [
+        *(f"{command.path}{suffix}" for suffix in ("", "-wal", "-lock")),
+        tmp_path / "link",
+        tmp_path / "hard",
+    ]:
+        exit_code, error = command.error("export", "-o", place, "--force")
+        assert (exit_code, "belongs to the store" in error) == (2, True)
+    assert command.path.read_bytes() == before
+    assert [item.title for item in command.sessions()] == ["a title"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of processes are those of Unix")
+@pytest.mark.parametrize(
+    ("format", "said"), [("jsonl", "cannot write 'out'"), ("stakpak", "no file can be written in")]
+)
+def test_a_disk_that_is_full_is_told_of_as_such(command, tmp_path, monkeypatch, format, said):
+    import resource
+
+    command.create("t", messages=[{"role": "user", "content": "x" * 5_000_000}])
+    monkeypatch.chdir(tmp_path)
+    done = run_process(
+        "--store", command.path, "export", "--format", format, "-o", "out",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000)),
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert said in done.stderr.decode()
+    assert b"Internal error" not in done.stderr
+    assert list(tmp_path.glob("*out*")) == []
+
+
 def test_a_failed_export_leaves_no_file(command, tmp_path):
     command.create()
     assert command.error("export", "00000000-0000-4000-8000-000000000000", "-o", tmp_path / "out")[0] == 1
@@ -126,6 +161,17 @@ def test_secrets_are_masked_and_told_of_without_telling_them(command, tmp_path):
     assert list(form) == [
         "format", "sessions", "checkpoints", "messages", "attachments", "failed", "notes", "masked", "unchecked",
     ]  # fmt: skip
+
+
+def test_what_could_not_be_looked_into_is_told_and_a_screen_is_not_filled_with_it(command, tmp_path):
+    made = command.create("a title")
+    with command.open() as store:
+        store.append(made.id, [], attachments={f"picture {number}": b"\xff" for number in range(25)})
+    lines = told(command, "-o", tmp_path / "out", "--redact").stderr.splitlines()
+    assert f"Not looked into, since it is no text: attachment picture 0 of session {made.id}" in lines
+    assert lines[-1] == "Not looked into: 5 more (--json names all)"
+    form = command.json("export", "-o", tmp_path / "other", "--redact")
+    assert len(form["unchecked"]) == 25
 
 
 def test_what_is_damaged_is_named_and_the_rest_is_there(command, tmp_path):

@@ -81,3 +81,26 @@ def test_a_checkpoint_can_be_chosen_and_an_empty_session_is_no_error(store: Stor
         written(store, format, sessions=store.create_session("").id, checkpoint_id=first.id)
     with pytest.raises(InvalidRequestError, match="name one session"):
         written(store, format)
+
+
+def test_claude_code_gets_nothing_that_its_api_refuses(store: Store) -> None:
+    call = {"type": "function", "function": {"name": "functions.sh", "arguments": "{}"}}
+    session = store.create_session(
+        "t",
+        messages=[
+            {"role": "user", "content": ""},
+            {"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "q"}]},
+            {"role": "assistant", "content": None},
+            {"role": "assistant", "content": None, "tool_calls": [{**call, "id": "call_1|fc 2"}, call]},
+            {"role": "tool", "tool_call_id": "call_1|fc 2", "content": ""},
+        ],
+    )
+    records = [json.loads(line) for line in written(store, "claude-code", sessions=session.id).splitlines()]
+    contents = [record["message"]["content"] for record in records if "message" in record]
+    assert contents[0] == [{"type": "text", "text": "q"}]
+    assert [block["name"] for block in contents[1]] == ["functions_sh", "functions_sh"]
+    assert contents[1][0]["id"] == contents[2][0]["tool_use_id"] == "call_1_fc_2"
+    assert contents[1][1]["id"]
+    assert len(contents) == 3
+    chain = [record for record in records if "uuid" in record]
+    assert [record["parentUuid"] for record in chain] == [None, *(record["uuid"] for record in chain[:-1])]

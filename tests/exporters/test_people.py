@@ -113,6 +113,29 @@ def test_what_is_folded_in_markdown_cannot_end_the_fold(store: Store) -> None:
     assert outside.count("<details>") == outside.count("</details>")
 
 
+@pytest.mark.parametrize(
+    ("written_text", "shown"),
+    [
+        ("so:\n```py\nprint(1)", "so:\n```py\nprint(1)\n```"),
+        ("~~~~\n```\n~~~\nx", "~~~~\n```\n~~~\nx\n~~~~"),
+        ("```\na<b>\n```\ndone", "```\na<b>\n```\ndone"),
+        ("- a\n  ```\n  <b>", "- a\n  ```\n  <b>"),
+        ("<!-- hidden", "&lt;!-- hidden"),
+        ("</details><script>x</script>", "&lt;/details>&lt;script>x&lt;/script>"),
+        ("`Vec<String>` and 1 < 2, <https://example.com>", "`Vec<String>` and 1 < 2, <https://example.com>"),
+        ("``` `<i>` ``` <i>", "``` `<i>` ``` &lt;i>"),
+        ("\\<script>", "\\&lt;script>"),
+    ],
+)
+def test_what_somebody_wrote_in_markdown_does_not_reach_into_what_follows(
+    store: Store, written_text: str, shown: str
+) -> None:
+    messages = [{"role": "user", "content": written_text}, {"role": "assistant", "content": "next"}]
+    session = store.create_session("t", messages=messages)
+    text = written(store, "markdown", sessions=session.id).decode()
+    assert text.endswith(f"## 1. user\n\n{shown}\n\n## 2. assistant\n\nnext\n")
+
+
 def test_a_session_that_is_not_there_is_an_error(store: Store) -> None:
     with pytest.raises(NotFoundError):
         written(store, "html", sessions="00000000-0000-4000-8000-000000000000")

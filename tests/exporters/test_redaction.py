@@ -48,6 +48,21 @@ SECRETS = {
     "assignment": f"export DB_PASSWORD={PASSWORD}",
     "header": f"Authorization: Bearer {made(40)}",
     "clew": "clew_" + made(43),
+    "token": "export GITHUB_TOKEN=" + made(30),
+    "long token": '{"token": "' + made(30) + '"}',
+    "cloud token": "aws_session_token=" + made(200),
+    "url of a repository": f"https://ann:{made(16)}@git.example.org/x.git",
+    "option": "tool --password " + made(16),
+    "option for a token": "tool --api-token=" + made(30),
+    "json in json in json": json.dumps(json.dumps(json.dumps({"password": made(16)}))),
+    "netrc": "machine example.org login ann password " + made(16),
+    "cookie": "-H 'Cookie: session=" + made(40) + "'",
+    "docker": '{"auths": {"https://x": {"auth": "' + made(40) + '"}}}',
+    "pem that is cut off": "\n".join(["-----BEGIN RSA PRIVATE KEY-----", *(made(64) for _ in range(9))]) + "\n",
+    "pem in lines with numbers": "\n".join(
+        ["1\t-----BEGIN RSA PRIVATE KEY-----", *(f"{n}\t{made(64)}" for n in range(2, 9))]
+    )
+    + "\n",
 }  # fmt: skip
 TOKENS = [part for secret in SECRETS.values() for part in secret.replace("=", " ").split() if len(part) > 13]
 
@@ -70,6 +85,11 @@ HARMLESS = [
     "AKIA" + "IOSFODNN7EXAMPLE",
     "https://user@example.com/x?page=2",
     "password: <redacted>",
+    "next_token = parser.take2(1)",
+    "https://user:${PASSWORD_1}@example.com/x",
+    "cookie: one that holds 3 eggs and more",
+    "tool --token $TOKEN_NUMBER_2 --password prompt",
+    "api_key = settings.API_KEY_2",
     "/home/ann/work/src/importers/claude_code/secret_key.py:123",
 ]
 
@@ -119,6 +139,8 @@ def secretive() -> Iterator[Store]:
         session = store.create_session(
             f"title {GITHUB}",
             cwd=f"/r/{GITHUB}",
+            source="tool",
+            source_id=f"thread {GITHUB}",
             session_metadata={"token": f"x {GITHUB}"},
             metadata={"k": [GITHUB]},
             messages=[
@@ -168,7 +190,7 @@ def test_the_archive_has_records_and_texts_masked_and_the_store_stays_as_it_is(
     path = tmp_path / "a.jsonl"
     path.write_bytes(written(secretive, "jsonl", masking=redaction))
     assert written(secretive, "jsonl") == before
-    assert redaction.unchecked == ["attachment picture"]
+    assert redaction.unchecked == [f"attachment picture of session {secretive.list_sessions().items[0].id}"]
     with clew.open(":memory:") as again:
         assert not import_path(again, path).broken
         step = again.list_checkpoints(again.list_sessions().items[0].id).items[1].id
@@ -177,3 +199,18 @@ def test_the_archive_has_records_and_texts_masked_and_the_store_stays_as_it_is(
         assert raw.unpack(bytes(files[raw.RECORDS]))[1][0].text == b'{"raw": "[redacted github pat 1]"}'
         assert bytes(files["[redacted github pat 1].env"]) == b"X=[redacted github pat 1]"
         assert again.get_checkpoint(step).label == "l [redacted github pat 1]"
+
+
+def test_pictures_and_files_within_messages_are_told_of_as_not_looked_into() -> None:
+    url = f"data:image/png;base64,{PNG}"
+    parts = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": url}}]
+    blocks = [{"type": "image", "source": {"type": "base64", "data": base64.b64encode(bytes(range(256)) * 3).decode()}}]
+    with clew.open(":memory:") as store:
+        session = store.create_session("t", messages=[{"role": "user", "content": parts}])
+        store.append(session.id, [{"role": "user", "content": blocks}, {"role": "user", "content": f"so {url}"}])
+        redaction = Redaction()
+        assert written(store, "jsonl", masking=redaction) == written(store, "jsonl")
+        assert redaction.report() == []
+        assert redaction.unchecked == [
+            f"a picture or file in message {number} of session {session.id}" for number in (1, 2, 3)
+        ]

@@ -3,7 +3,7 @@
     {"type": "clew", "version": 1}
     {"type": "session", "id": …, "title": …, …}
     {"type": "checkpoint", "id": …, "session_id": …, "parent_id": …, "shared": 2, "messages": […], …}
-    {"type": "piece", "number": 0, "data": BASE64}
+    {"type": "piece", "number": 0, "data": BASE64, "hash": …}
     {"type": "attachment", "session_id": …, "checkpoint_id": …, "name": …, "pieces": [0], …}
     {"type": "end", "sessions": 1, "checkpoints": 1, "attachments": 1}
 

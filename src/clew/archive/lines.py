@@ -59,10 +59,11 @@ class CheckpointLine(_Line, frozen=True, kw_only=True, tag="checkpoint"):
 
 
 class PieceLine(_Line, frozen=True, kw_only=True, tag="piece"):
-    """Bytes that attachments are made of, numbered from 0."""
+    """Bytes that attachments are made of, numbered from 0; `hash` is their XXH3-128 in hexadecimal digits."""
 
     number: int
     data: bytes
+    hash: str | None = None
 
 
 class AttachmentLine(_Line, frozen=True, kw_only=True, tag="attachment"):

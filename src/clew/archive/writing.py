@@ -1,6 +1,6 @@
 """Writing an archive: a session, a checkpoint, an attachment at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import BinaryIO
 from uuid import UUID
@@ -22,9 +22,10 @@ from clew.archive.lines import (
     to_metadata,
 )
 from clew.archive.masking import Masking
-from clew.backend import Backend, Report, session_not_found
-from clew.copying.reading import Head, Node, all_heads, find_head, parents_first, read_metadata, read_tree
-from clew.errors import CorruptStateError
+from clew.archive.trees import Described, check_row, check_session, describe, find_heads, note_lost_active
+from clew.backend import Backend, Report
+from clew.copying.reading import Head, Node, parents_first, read_tree
+from clew.errors import CorruptStateError, NotFoundError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain
 from clew.model import Attachment
 from clew.reports import Progress
@@ -85,13 +86,13 @@ class _Writer:
         self.failed: list[tuple[str, str]] = []
 
     def run(self, chosen: list[UUID] | None) -> Archived:
-        heads = all_heads(self._backend) if chosen is None else self._find(chosen)
+        heads = find_heads(self._backend, chosen, self.failed)
         self._total = sum(max(head.checkpoint_count, 0) for head in heads.values())
         self._write(Begin(version=VERSION))
         for head in parents_first(heads):
             try:
                 self._session(head)
-            except CorruptStateError as error:
+            except (CorruptStateError, NotFoundError) as error:  # damaged, or somebody takes it away meanwhile
                 self.failed.append((f"session {head.id}", error.message))
         self._write(End(sessions=self.sessions, checkpoints=self.checkpoints, attachments=self.attachments))
         return Archived(
@@ -99,28 +100,20 @@ class _Writer:
             bytes=self.bytes, failed=self.failed,
         )  # fmt: skip
 
-    def _find(self, chosen: list[UUID]) -> dict[UUID, Head]:
-        found = {}
-        for id in chosen:
-            head = find_head(self._backend, id)
-            if head is None:
-                raise session_not_found(id)
-            found[id] = head
-        return found
-
     def _session(self, head: Head) -> None:
-        if head.damage is not None:
-            raise CorruptStateError(head.damage)
+        check_session(self._backend, head, self.failed)
         self._masking.at(head.id, None, "the session")
         nodes = read_tree(self._backend, head.id)
+        note_lost_active(self._backend, head, nodes, self.failed)
         self._write(self._session_line(head, len(nodes)))
         self.sessions += 1
         sent: dict[UUID, _Sent] = {}
         instead: dict[UUID | None, UUID | None] = {}
-        for node, (_, metadata) in zip(nodes, self._metadata(head.id, nodes), strict=True):
+        for described in describe(self._backend, head.id, nodes):
+            node = described.node
             parent = node.parent_id if node.parent_id in sent else instead.get(node.parent_id)
             try:
-                sent[node.id] = self._checkpoint(node, head.id, parent, sent, metadata)
+                sent[node.id] = self._checkpoint(described, head.id, parent, sent)
             except CorruptStateError as error:
                 instead[node.id] = parent
                 self.failed.append((f"checkpoint {node.id}", error.message))
@@ -136,7 +129,7 @@ class _Writer:
             status=head.status,
             cwd=self._text(head.cwd),
             source=head.source,
-            source_id=head.source_id,
+            source_id=self._text(head.source_id),
             parent_session_id=head.parent_session_id,
             forked_from=head.forked_from,
             metadata=self._masked(head.metadata),
@@ -154,10 +147,14 @@ class _Writer:
         return to_metadata(None if text is None else self._masking.json(text))
 
     def _checkpoint(
-        self, node: Node, session_id: UUID, parent_id: UUID | None, sent: dict[UUID, _Sent], metadata: bytes | None
+        self, described: Described, session_id: UUID, parent_id: UUID | None, sent: dict[UUID, _Sent]
     ) -> _Sent:
+        check_row(self._backend, described)
+        node = described.node
         parent = None if parent_id is None else sent[parent_id]
         shared, bodies, chain = self._own_messages(node, session_id, parent_id, parent)
+        if described.damage is not None:
+            self.failed.append((f"metadata of checkpoint {node.id}", described.damage))
         self._masking.at(session_id, node.id, "the checkpoint")
         self._write(
             CheckpointLine(
@@ -167,7 +164,7 @@ class _Writer:
                 label=self._text(node.label),
                 shared=shared,
                 messages=[msgspec.Raw(body) for body in bodies],
-                metadata=self._masked(metadata),
+                metadata=self._masked(described.metadata),
                 chain=chain.hex(),
                 created_at=from_micros(node.created_at),
                 updated_at=from_micros(node.updated_at),
@@ -203,9 +200,6 @@ class _Writer:
             written.append(one_line(self._masking.json(body)))
         return written
 
-    def _metadata(self, session_id: UUID, nodes: list[Node]) -> Iterator[tuple[UUID, bytes | None]]:
-        return read_metadata(self._backend, session_id, {node.id for node in nodes}, 0)
-
     # -------------------------------------------------------------------------------------------------- attachments
 
     def _attachments(self, session_id: UUID, checkpoint_id: UUID) -> None:
@@ -219,12 +213,20 @@ class _Writer:
                 self._attachment(session_id, checkpoint_id, None, info.name, data)
 
     def _waiting(self, session_id: UUID, label: str) -> None:
-        for name, data in self._backend.get_waiting(session_id, label).items():
+        try:
+            waiting = self._backend.get_waiting(session_id, label)
+        except CorruptStateError as error:
+            self._masking.at(session_id, None, "what waits for a label")
+            self.failed.append((f"what waits for label {self._text(label)} of session {session_id}", error.message))
+            return
+        for name, data in waiting.items():
             self._attachment(session_id, None, label, name, data)
 
     def _attachment(
         self, session_id: UUID, checkpoint_id: UUID | None, label: str | None, name: str, stored: Attachment
     ) -> None:
+        self._masking.at(session_id, checkpoint_id, "the name of an attachment")
+        name, label = self._masking.text(name), self._text(label)
         self._masking.at(session_id, checkpoint_id, f"attachment {name}")
         data = self._masking.attachment(stored)
         size = limits.ATTACHMENT_CHUNK_BYTES
@@ -233,8 +235,8 @@ class _Writer:
             AttachmentLine(
                 session_id=session_id,
                 checkpoint_id=checkpoint_id,
-                label=self._text(label),
-                name=self._masking.text(name),
+                label=label,
+                name=name,
                 content_type=data.content_type,
                 size=len(data),
                 pieces=pieces,
@@ -247,7 +249,7 @@ class _Writer:
         digest = content_hash(data)
         if digest not in self._pieces:
             self._pieces[digest] = len(self._pieces)
-            self._write(PieceLine(number=self._pieces[digest], data=data))
+            self._write(PieceLine(number=self._pieces[digest], data=data, hash=digest.hex()))
         return self._pieces[digest]
 
     def _write(self, line: Line) -> None:

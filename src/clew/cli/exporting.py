@@ -5,27 +5,25 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 import msgspec
 
-from clew.cli import lookup
+from clew.cli import lookup, places
 from clew.cli.errors import InvalidArgumentError, OutputClosedError, write_error
 from clew.cli.files import STANDARD_STREAM, whole_file
 from clew.cli.lookup import Wanted
 from clew.cli.options import SESSION_ID, App, chosen_place, json_option, pass_app, place_options
-from clew.cli.output import is_terminal, write_json
+from clew.cli.output import abandon, is_terminal, write_json
 from clew.cli.progress import progress_bar
 from clew.cli.text import counted, one_line
 from clew.errors import CorruptStateError
 from clew.exporters import EXPORTERS, Exported, Exporter, export
 from clew.exporters.redaction import Masked, Redaction
 
-if TYPE_CHECKING:
-    pass
-
 _PLACES_TOLD = 20
+_LOGS = ("-wal", "-shm", "-journal")
 _SUMMARY = "Write sessions into a file."
 _MORE = (
     "jsonl and stakpak hold any number of sessions, without ID all of them; the others hold one conversation. "
@@ -102,15 +100,27 @@ def _check(app: App, exporter: Exporter, sessions: Sequence[Wanted], output: str
         raise InvalidArgumentError(f"{exporter.name} has all checkpoints of a session: none of them can be chosen")
     if output == STANDARD_STREAM and exporter.is_binary and is_terminal():
         raise InvalidArgumentError(f"{exporter.name} is no text: name a file with -o")
-    if exporter.is_binary:
+    if output != STANDARD_STREAM:
+        _refuse_store(app, output)
         _refuse_in_use(output)
     if output == STANDARD_STREAM and app.json:
         raise InvalidArgumentError("--json tells of the export on standard output: name a file with -o")
 
 
+def _refuse_store(app: App, output: str) -> None:
+    """Refuse the place of the store itself: to put the file there would be to lose it."""
+    store = places.store_path(app.store_url)
+    if store is None:
+        return
+    own = {Path(f"{store}{suffix}") for suffix in ("", "-lock", *_LOGS)}
+    path = Path(output)
+    if path.resolve() in own or (path.exists() and store.exists() and path.samefile(store)):
+        raise InvalidArgumentError(f"'{output}' belongs to the store that is exported: choose another place")
+
+
 def _refuse_in_use(output: str) -> None:
     """Refuse a place that has the log of a database: it would be taken for that of the new one, and break it."""
-    for suffix in ("-wal", "-shm", "-journal"):
+    for suffix in _LOGS:
         if Path(output + suffix).exists():
             raise InvalidArgumentError(f"'{output}' is a database in use, or one that was not closed: {output}{suffix}")
 
@@ -118,17 +128,33 @@ def _refuse_in_use(output: str) -> None:
 @contextmanager
 def _stream(output: str, *, force: bool) -> Iterator[BinaryIO]:
     if output != STANDARD_STREAM:
-        with whole_file(output, force=force) as stream:
+        with whole_file(output, force=force) as stream, _told_of(output):
             yield stream
+            stream.flush()
         return
     if sys.stdout is None:
         raise InvalidArgumentError("standard output is closed")
     try:
-        sys.stdout.flush()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with _told_of(STANDARD_STREAM):
+            sys.stdout.flush()
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise OutputClosedError from None
+
+
+@contextmanager
+def _told_of(output: str) -> Iterator[None]:
+    """A disk that is full is no error of clew's."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if output == STANDARD_STREAM:
+            abandon()
+        where = "standard output" if output == STANDARD_STREAM else repr(output)
+        raise InvalidArgumentError(f"cannot write {where}: {error.strerror or error}") from error
 
 
 def _tell(app: App, exported: Exported, masking: Redaction | None, output: str) -> None:
@@ -168,5 +194,7 @@ def _redaction_lines(report: list[Masked], unchecked: list[str]) -> Iterator[str
         yield f"  {item.mask}: session {item.session_id}{point}, {one_line(item.position)}{times}"
     if len(report) > _PLACES_TOLD:
         yield f"  and in {len(report) - _PLACES_TOLD:,} more places (--json names all)"
-    for name in unchecked:
+    for name in unchecked[:_PLACES_TOLD]:
         yield f"Not looked into, since it is no text: {one_line(name)}"
+    if len(unchecked) > _PLACES_TOLD:
+        yield f"Not looked into: {len(unchecked) - _PLACES_TOLD:,} more (--json names all)"

@@ -72,6 +72,8 @@ class Conversation:
             raise InvalidRequestError("this format holds one conversation: name one session")
         self.session: SessionSummary = store.get_session_summary(wanted.sessions[0])
         chosen = wanted.checkpoint_id or self.session.active_checkpoint_id
+        if chosen is None and self.session.checkpoint_count:
+            store.get_session(self.session.id)  # which says so where the active checkpoint is lost
         self.checkpoint: CheckpointSummary | None = None if chosen is None else store.get_checkpoint_summary(chosen)
         if self.checkpoint is not None and self.checkpoint.session_id != self.session.id:
             raise InvalidRequestError(f"checkpoint {chosen} is not of session {self.session.id}")

@@ -4,7 +4,8 @@ Put as `~/.claude/projects/FOLDER/SESSION.jsonl`, with the folder of the working
 `claude --resume`. Experimental: the format is Claude Code's own and changes without notice.
 
 Claude Code brings its system prompt itself, so those of the conversation are left out. So is what a model has thought:
-the API takes back only thoughts with its own signature.
+the API takes back only thoughts with its own signature. It refuses a message without content, so those that say nothing
+are left out too, and ids and names of tools with other characters than letters, digits, `_` and `-`: these become `_`.
 """
 
 import re
@@ -23,6 +24,8 @@ VERSION = "2.1.0"
 """Of Claude Code, as the records tell it."""
 
 _DATA_URL = re.compile(r"data:([\w.+/-]+);base64,(.*)", re.DOTALL)
+
+_REFUSED = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ClaudeCodeExporter(Exporter):
@@ -57,7 +60,7 @@ class _Records:
         self._at = session.created_at
         self._last: str | None = None
         self._uuids: set[str] = set()
-        self._left_out = self._thoughts = 0
+        self._left_out = self._thoughts = self._empty = 0
         self.written = 0
 
     def of(self, message: Message) -> Iterator[dict[str, Any]]:
@@ -66,12 +69,17 @@ class _Records:
         role = message.get("role")
         if role == "user":
             content = _content(message.get("content"))
-            yield self._record("user", message, {"role": "user", "content": content})
+            if content:
+                yield self._record("user", message, {"role": "user", "content": content})
+            self._empty += not content
         elif role == "assistant":
-            yield self._record("assistant", message, self._answer(message))
+            answer = self._answer(message)
+            if answer["content"]:
+                yield self._record("assistant", message, answer)
+            self._empty += not answer["content"]
         elif role == "tool":
             block: dict[str, Any] = {
-                "type": "tool_result", "tool_use_id": text(message.get("tool_call_id")) or "",
+                "type": "tool_result", "tool_use_id": _taken(text(message.get("tool_call_id")) or ""),
                 "content": _content(message.get("content")),
             }  # fmt: skip
             if message.get("is_error") is True:
@@ -89,15 +97,19 @@ class _Records:
         yield "experimental: Claude Code's format is its own and may have changed"
         if self._left_out:
             yield f"messages left out that are neither the user's, the model's nor a tool's: {self._left_out:,}"
+        if self._empty:
+            yield f"messages left out that say nothing: {self._empty:,}"
         if self._thoughts:
             yield f"answers without what the model thought before, which only its API can sign: {self._thoughts:,}"
 
     def _answer(self, message: Message) -> dict[str, Any]:
-        content = [block for block in _blocks(message.get("content")) if block.get("text") != ""]
-        for call in objects(message.get("tool_calls")):
+        content = _blocks(message.get("content"))
+        for number, call in enumerate(objects(message.get("tool_calls"))):
             function = fields(call.get("function"))
-            name, id = text(function.get("name")) or "tool", text(call.get("id")) or ""
-            content.append({"type": "tool_use", "id": id, "name": name, "input": arguments_of(function)})
+            name, id = text(function.get("name")) or "tool", text(call.get("id")) or f"call_{self.written}_{number}"
+            content.append(
+                {"type": "tool_use", "id": _taken(id), "name": _taken(name), "input": arguments_of(function)}
+            )
         self._thoughts += bool(message.get("reasoning_content"))
         why = "tool_use" if message.get("tool_calls") else "end_turn"
         return {
@@ -139,7 +151,7 @@ def _content(content: Any) -> str | list[dict[str, Any]]:
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
     """Parts of a chat message as Anthropic's blocks; of those that it has none for, what they are as text."""
-    return [_block(part) for part in parts_of(content)]
+    return [block for part in parts_of(content) if (block := _block(part)).get("text") != ""]
 
 
 def _block(part: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +172,11 @@ def _source(url: str) -> dict[str, Any]:
     if found is None:
         return {"type": "url", "url": url}
     return {"type": "base64", "media_type": found[1], "data": found[2]}
+
+
+def _taken(name: str) -> str:
+    """The id of a call or the name of a tool as the API takes it."""
+    return _REFUSED.sub("_", name)
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, int]:

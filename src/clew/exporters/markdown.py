@@ -15,6 +15,11 @@ _FENCES = re.compile("`{3,}")
 _MIN_FENCE = 3
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#&])")
 
+_OPENS = re.compile(r"(\s*(?:>\s?|[-*+]\s+|\d{1,9}[.)]\s+)*)(`{3,}|~{3,})[^`]*")
+_CLOSES = re.compile(r"[\s>]*(`{3,}|~{3,})\s*")
+_TAG = re.compile(r"(?<!`)(`++)(?=[^`]).{0,2000}?(?<!`)\1(?!`)|<(?=[A-Za-z/!?])(?!https?://|mailto:)")
+"""A piece of code in a line, or what may begin a tag or a comment."""
+
 
 class MarkdownExporter(Exporter):
     """One conversation as Markdown."""
@@ -68,7 +73,7 @@ class _Writer:
     def _block(self, block: Block, told: Told) -> str:
         if isinstance(block, Text):
             text = told.leaves[block.number].value
-            return f"\n{visible(text).rstrip()}\n" if block.form == "prose" else f"\n{_output(text)}\n"
+            return f"\n{_prose(visible(text).rstrip())}\n" if block.form == "prose" else f"\n{_output(text)}\n"
         if isinstance(block, Image):
             return "\n(a picture)\n"
         if isinstance(block, Call):
@@ -100,6 +105,24 @@ class _Writer:
         if isinstance(block, Folded):
             return f"\n**{_plain(block.heading)}**\n" + "".join(self._inner(inner, told) for inner in block.blocks)
         return self._block(block, told)
+
+
+def _prose(text: str) -> str:
+    """Markdown that somebody wrote, of which nothing reaches into what follows: no tag, and no code without an end."""
+    lines, fence, at_margin = list[str](), "", False
+    for line in text.split("\n"):
+        if fence:
+            closes = _CLOSES.fullmatch(line)
+            if closes is not None and closes[1].startswith(fence):
+                fence = ""
+        elif (opens := _OPENS.fullmatch(line)) is not None:
+            fence, at_margin = opens[2], not opens[1]
+        else:
+            line = _TAG.sub(lambda found: found[0] if found[1] else "&lt;", line)
+        lines.append(line)
+    if fence and at_margin:  # one that is further in ends with the list or quotation that it stands in
+        lines.append(fence)
+    return "\n".join(lines)
 
 
 def _output(text: str, lines: int | None = None) -> str:

@@ -5,7 +5,8 @@ over the network; a few that say what they are by a name or a place beside them 
 A secret becomes `[redacted KIND N]`, the same everywhere in an export. JSON stays JSON: only texts within it change,
 and of those that hold JSON themselves, as the arguments of a tool call do, again only the texts.
 
-Ids, hashes and pictures stay. No detector knows every secret: what it masked is told, what it missed is not.
+Ids, hashes and pictures stay. No detector knows every secret: what it masked is told, what it missed is not. What it
+cannot look into, since it is no text, is told too.
 """
 
 import json
@@ -62,25 +63,20 @@ class Redaction(Masking):
         self._clean: dict[str, None] = {}
         self._place: tuple[UUID | None, UUID | None, str] = (None, None, "")
         self._found: Counter[tuple[UUID | None, UUID | None, str, str]] = Counter()
-        self._unchecked: list[str] = []
+        self._unchecked: Counter[tuple[UUID | None, str]] = Counter()
 
     def report(self) -> list[Masked]:
         """What was masked, in the order in which it was met. No secret is in it."""
         return [
-            Masked(session, checkpoint, self._without_secrets(position), _kind_of(mask), mask, count)
+            Masked(session, checkpoint, position, _kind_of(mask), mask, count)
             for (session, checkpoint, position, mask), count in self._found.items()
             if session is not None
         ]
 
     @property
     def unchecked(self) -> list[str]:
-        """Attachments that are neither text nor records of an import: they are written as they are."""
-        return [self._without_secrets(name) for name in self._unchecked]
-
-    def _without_secrets(self, position: str) -> str:
-        for secret, mask in self._masks.items():  # the name of an attachment may have one
-            position = position.replace(secret, mask)
-        return position
+        """What is written as it is, since it is no text: attachments, and pictures and files within messages."""
+        return [f"{what} of session {session}" for session, what in self._unchecked]
 
     # ---------------------------------------------------------------------------------------------- what is masked
 
@@ -103,7 +99,7 @@ class Redaction(Masking):
         except UnicodeDecodeError:
             text = "\0"
         if "\0" in text:
-            self._unchecked.append(self._place[2])
+            self._pass_over(self._place[2])
             return data
         masked = self.text(text)
         return data if masked == text else Attachment(masked.encode(), data.content_type)
@@ -113,11 +109,14 @@ class Redaction(Masking):
         try:
             path, records = raw.unpack(bytes(data))
         except CorruptStateError:
-            self._unchecked.append(self._place[2])
+            self._pass_over(self._place[2])
             return data
         masked = [msgspec.structs.replace(record, text=self._record(record.text)) for record in records]
         changed = any(new.text != old.text for new, old in zip(masked, records, strict=True))
         return raw.pack(path, masked) if changed else data
+
+    def _pass_over(self, what: str) -> None:
+        self._unchecked[self._place[0], what] += 1
 
     def _record(self, text: bytes) -> bytes:
         # A record may be no text at all: what is none of UTF-8 comes back as it was.
@@ -143,15 +142,18 @@ class Redaction(Masking):
             return text
         if secret_under(key, text):
             return self._mask("secret", text)
-        if text in self._clean or _BASE64.fullmatch(text):
+        if text in self._clean:
             return text
-        shown = _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", _DATA_URL.sub(lambda url: " " * len(url[0]), text))
+        if _BASE64.fullmatch(text):
+            self._pass_over(f"a picture or file in {self._place[2]}")
+            return text
+        shown = _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", _DATA_URL.sub(self._blank, text))
         spans = _apart([*_known(self._scanner, shown), *named_secrets(shown)])
         spans = [span for span in spans if not _MASK.search(text[span.start : span.end])]
         if not spans:
             if len(self._clean) >= _REMEMBERED:
                 self._clean.clear()
-            if len(text) <= 1_000:
+            if len(text) <= 1_000 and ";base64," not in text:
                 self._clean[text] = None
             return text
         parts, done = [], 0
@@ -159,6 +161,11 @@ class Redaction(Masking):
             parts += [text[done : span.start], self._mask(span.kind, text[span.start : span.end])]
             done = span.end
         return "".join([*parts, text[done:]])
+
+    def _blank(self, url: re.Match[str]) -> str:
+        """Spaces in the place of what a data: URL holds."""
+        self._pass_over(f"a picture or file in {self._place[2]}")
+        return " " * len(url[0])
 
     def _mask(self, kind: str, secret: str) -> str:
         mask = self._masks.get(secret)

@@ -16,10 +16,10 @@ from uuid import UUID, uuid5
 
 import apsw
 
-from clew.backend import session_not_found
+from clew.archive.trees import Described, check_row, check_session, describe, find_heads, note_lost_active
 from clew.conversation.strict import strict_message, strict_value
-from clew.copying.reading import Head, Node, all_heads, find_head, parents_first, read_metadata, read_tree
-from clew.errors import CorruptStateError
+from clew.copying.reading import Head, Node, parents_first, read_tree
+from clew.errors import CorruptStateError, NotFoundError, UnavailableError
 from clew.exporters.base import Exported, Exporter, Wanted
 from clew.exporters.chat_form import to_chat_bodies
 from clew.hashing import content_hash
@@ -45,7 +45,7 @@ _MIGRATIONS = [
     (1, "Initial schema"),
     (2, "Add status/cwd columns, make agent_id/status/execution_depth nullable"),
 ]
-_REMEMBERED = 100_000  # messages whose form is kept: each stands in every later checkpoint
+_REMEMBERED = 64 * 1024 * 1024  # bytes of messages whose form is kept: each stands in every later checkpoint
 
 
 class StakpakExporter(Exporter):
@@ -62,10 +62,17 @@ class StakpakExporter(Exporter):
         with tempfile.TemporaryDirectory(prefix="clew-export-") as folder:
             path = Path(folder) / "local.db"
             with closing(apsw.Connection(str(path))) as connection:
-                exported = _Writer(store, wanted, connection).run()
+                exported = _written(_Writer(store, wanted, connection), folder)
             with path.open("rb") as file:
                 copyfileobj(file, out)
         return exported
+
+
+def _written(writer: "_Writer", folder: str) -> Exported:
+    try:
+        return writer.run()
+    except (apsw.FullError, apsw.IOError) as error:
+        raise UnavailableError(f"no file can be written in {folder} ($TMPDIR chooses the place): {error}") from error
 
 
 class _Writer:
@@ -75,21 +82,24 @@ class _Writer:
         self._masking = wanted.masking
         self._connection = connection
         self._forms: dict[bytes, bytes] = {}
+        self._remembered = 0
+        self._counted: set[bytes] = set()
         self._sessions = self._checkpoints = self._messages = self._added = self._changed = self._total = 0
         self._failed: list[tuple[str, str]] = []
 
     def run(self) -> Exported:
         self._connection.execute("PRAGMA foreign_keys = ON; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")
-        with self._connection:
-            self._connection.execute(_SCHEMA)
-            self._connection.executemany("INSERT INTO _migrations (version, description) VALUES (?, ?)", _MIGRATIONS)
-            heads = self._heads()
-            self._total = sum(max(head.checkpoint_count, 0) for head in heads.values())
-            for head in parents_first(heads):
-                try:
-                    self._session(head)
-                except CorruptStateError as error:
-                    self._failed.append((f"session {head.id}", error.message))
+        self._connection.execute("BEGIN")  # never rolled back: after an error the file is thrown away
+        self._connection.execute(_SCHEMA)
+        self._connection.executemany("INSERT INTO _migrations (version, description) VALUES (?, ?)", _MIGRATIONS)
+        heads = find_heads(self._backend, self._wanted.sessions, self._failed)
+        self._total = sum(max(head.checkpoint_count, 0) for head in heads.values())
+        for head in parents_first(heads):
+            try:
+                self._session(head)
+            except (CorruptStateError, NotFoundError) as error:  # damaged, or somebody takes it away meanwhile
+                self._failed.append((f"session {head.id}", error.message))
+        self._connection.execute("COMMIT")
         # The agent turns the journal into a WAL when it opens the file.
         self._connection.execute("PRAGMA journal_mode = DELETE")
         return Exported(
@@ -107,20 +117,8 @@ class _Writer:
             )
         yield "labels, attachments, and metadata of sessions have no place in this format"
 
-    def _heads(self) -> dict[UUID, Head]:
-        if self._wanted.sessions is None:
-            return all_heads(self._backend)
-        heads = {}
-        for id in self._wanted.sessions:
-            head = find_head(self._backend, id)
-            if head is None:
-                raise session_not_found(id)
-            heads[id] = head
-        return heads
-
     def _session(self, head: Head) -> None:
-        if head.damage is not None:
-            raise CorruptStateError(head.damage)
+        check_session(self._backend, head, self._failed)
         nodes = read_tree(self._backend, head.id)
         self._masking.at(head.id, None, "the session")
         self._connection.execute(
@@ -133,15 +131,16 @@ class _Writer:
             ),
         )  # fmt: skip
         self._sessions += 1
+        note_lost_active(self._backend, head, nodes, self._failed)
         times = _distinct_times(nodes, head.active)
         instead: dict[UUID | None, UUID | None] = {None: None}
-        metadata = read_metadata(self._backend, head.id, {node.id for node in nodes}, 0)
         newest: tuple[int, UUID] | None = None
         active: tuple[UUID, str] | None = None
-        for node, (_, text) in zip(nodes, metadata, strict=True):
+        for described in describe(self._backend, head.id, nodes):
+            node = described.node
             parent = instead.get(node.parent_id)
             try:
-                state = self._state(head.id, node, text)
+                state = self._state(head.id, described)
             except CorruptStateError as error:
                 self._failed.append((f"checkpoint {node.id}", error.message))
                 instead[node.id] = parent
@@ -166,10 +165,14 @@ class _Writer:
         if self._wanted.progress is not None:
             self._wanted.progress(Progress(done=self._checkpoints, total=self._total, unit="checkpoints"))
 
-    def _state(self, session_id: UUID, node: Node, metadata: bytes | None) -> str:
+    def _state(self, session_id: UUID, described: Described) -> str:
         """The JSON of a state as the agent reads it."""
+        check_row(self._backend, described)
+        node, metadata = described.node, described.metadata
         bodies = self._backend.get_messages(node.id, 0, None)
         messages = b",".join(self._form(session_id, node.id, number, body) for number, body in enumerate(bodies, 1))
+        if described.damage is not None:
+            self._failed.append((f"metadata of checkpoint {node.id}", described.damage))
         state = b'{"messages":[' + messages + b"]"
         if metadata is not None:
             self._masking.at(session_id, node.id, "the checkpoint")
@@ -183,12 +186,19 @@ class _Writer:
             self._masking.at(session_id, checkpoint_id, f"message {number}")
             masked = self._masking.json(body)
             form = b",".join(strict_message(chat) for chat in to_chat_bodies(masked))
-            self._changed += form != masked
-            self._messages += 1
-            if len(self._forms) >= _REMEMBERED:
-                self._forms.clear()
-            self._forms[digest] = form
+            if digest not in self._counted:
+                self._counted.add(digest)
+                self._changed += form != masked
+                self._messages += 1
+            self._remember(digest, form)
         return form
+
+    def _remember(self, digest: bytes, form: bytes) -> None:
+        self._remembered += len(form)
+        if self._remembered > _REMEMBERED:
+            self._forms.clear()
+            self._remembered = len(form)
+        self._forms[digest] = form
 
 
 def _distinct_times(nodes: list[Node], active: UUID | None) -> dict[UUID, int]:

@@ -1,5 +1,6 @@
 """Imports an archive: what `clew export` has written as JSON lines comes back equal, with its ids and times."""
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +11,7 @@ from clew.errors import InvalidRequestError, StorageError
 from clew.importers.base import Importer, ImportSteps, Progress, Tally, require_file
 from clew.store import Store
 
-_BEGIN = b'{"type":"clew",'
+_BEGIN = re.compile(rb'\s{0,100}\{\s{0,100}"type"\s{0,100}:\s{0,100}"clew"')
 
 
 class ArchiveImporter(Importer):
@@ -23,7 +24,7 @@ class ArchiveImporter(Importer):
         try:
             require_file(path)
             with path.open("rb") as file:
-                return file.read(len(_BEGIN)) == _BEGIN
+                return _BEGIN.match(file.read(500)) is not None
         except (StorageError, OSError):
             return False
 
