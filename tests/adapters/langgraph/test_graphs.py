@@ -190,6 +190,33 @@ def test_a_graph_in_a_graph_has_a_session_below_that_of_its_thread(saver: ClewSa
     assert (below.metadata or {})["thread_id"] == "thread"
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_going_back_runs_a_graph_in_a_graph_from_what_it_remembered_then(saver: ClewSaver, is_async: bool) -> None:
+    def remember(state: State) -> dict[str, Any]:
+        return {"asked": state.get("asked", 0) + 1, "log": [f"{interrupt('well?')} {state.get('asked', 0)}"]}
+
+    def run(each: Any) -> Any:
+        inner = StateGraph(State)
+        inner.add_node("remember", remember)
+        inner.add_edge(START, "remember")
+        outer = StateGraph(State, output_schema=State)
+        outer.add_node("inner", inner.compile(checkpointer=True))
+        outer.add_edge(START, "inner")
+        graph = outer.compile(checkpointer=each)
+        for turn in range(3):
+            graph.invoke({"messages": [HumanMessage("q", id=str(turn))]}, thread())
+            graph.invoke(Command(resume=f"yes {turn}"), thread())
+        then = [state.config for state in graph.get_state_history(thread()) if state.next == ("inner",)][1]
+        if is_async:
+            asyncio.run(graph.ainvoke(None, then))
+        else:
+            graph.invoke(None, then)
+        (task,) = graph.get_state(thread(), subgraphs=True).tasks
+        return task.state.values, graph.invoke(Command(resume="again"), thread())["log"]
+
+    assert run(saver) == run(InMemorySaver())
+
+
 def test_messages_that_a_graph_removes_are_gone_from_there_and_not_before(saver: ClewSaver) -> None:
     graph = chat(saver, "one", "two", "three")
     for turn in range(3):

@@ -293,3 +293,22 @@ def test_the_title_comes_with_the_first_messages_even_where_another_list_was_fir
     written.put({"log": ["a", "b"]})
     written.put({"log": ["a", "b", "c"], **user("Why is it slow?")})
     assert session_of(file_store).title == "Why is it slow?"
+
+
+def test_two_lists_whose_last_items_change_each_step_cost_what_has_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Thread(ClewSaver(store))
+    held = {name: [HumanMessage(f"{name} {n}") for n in range(20)] for name in ("messages", "ui")}
+    there.put(dict(held))
+    counting = Counting(store, monkeypatch)
+    for step in range(5):
+        held = {name: [*items[:-1], HumanMessage(f"{name} after {step}")] for name, items in held.items()}
+        there.put(dict(held))
+        assert Thread(ClewSaver(store)).values() == held
+    assert counting.given[1:] == [2, 2, 2, 2]
+    for step in range(5):
+        held = {name: [*items[:-1], AIMessage("last"), AIMessage(f"new {step}")] for name, items in held.items()}
+        there.put(dict(held))
+        assert Thread(ClewSaver(store)).values() == held
+    assert max(counting.given[5:]) <= 5

@@ -143,6 +143,15 @@ def test_a_deleted_thread_can_begin_anew(store: Store) -> None:
         (saver, other)[turn % 2].delete_thread("thread")
 
 
+def test_a_namespace_can_begin_in_a_thread_that_another_process_has_deleted(store: Store) -> None:
+    saver, other = ClewSaver(store), ClewSaver(store)
+    Thread(saver).put({"a": 1})
+    other.delete_thread("thread")
+    Thread(saver, "thread", "below").put({"a": 2})
+    assert Thread(other, "thread", "below").values() == {"a": 2}
+    assert Thread(other).saver.get_tuple(thread()) is None
+
+
 def test_deleting_leaves_no_byte_of_a_thread(tmp_path: Any) -> None:
     with ClewSaver(tmp_path / "clew.db") as saver:
         for namespace in ("", "below"):
@@ -486,3 +495,10 @@ def test_a_list_that_is_replaced_each_step_does_not_rewrite_one_that_grows(
         there.put({"scratch": [HumanMessage(f"other {number}")], "messages": list(grown)})
         assert there.values() == {"scratch": [HumanMessage(f"other {number}")], "messages": grown}
     assert max(counting.given) == 2
+
+
+def test_a_list_ends_before_a_checkpoint_of_which_no_thread_is_named(store: Store) -> None:
+    there = Thread(ClewSaver(store))
+    configs = [there.put({"a": n}) for n in range(3)]
+    before: Any = {"configurable": {"checkpoint_id": configs[2]["configurable"]["checkpoint_id"]}}
+    assert [item.config for item in there.saver.list(thread(), before=before)] == configs[1::-1]

@@ -10,7 +10,7 @@ from clew import NotFoundError, Store
 from clew.adapters.by_name import ByName
 from clew.adapters.langgraph.names import SOURCE, Place, place_of_source
 from clew.adapters.langgraph.reading import Reader, Row, by_channel
-from clew.adapters.langgraph.writes import Write, loaded
+from clew.adapters.langgraph.writes import loaded
 from clew.adapters.listing import Listing
 
 PAGE = 50
@@ -92,7 +92,7 @@ class Lister:
 
     def history(self, store: Store, start: Row, channels: Sequence[str]) -> dict[str, DeltaChannelHistory]:
         """What was written to channels on the way to a checkpoint, and the value that each began with."""
-        writes: dict[str, list[Write]] = {channel: [] for channel in channels}
+        writes: dict[str, list[tuple[str, str, Any]]] = {channel: [] for channel in channels}
         seeds: dict[str, Any] = {}
         for row in self._ancestors(store, start):
             remaining = [channel for channel in writes if channel not in seeds]
@@ -100,21 +100,13 @@ class Lister:
                 break
             for write in reversed(loaded(row.attachments)):
                 if write.channel in remaining:
-                    writes[write.channel].append(write)
+                    value = self._reader.written(store, row, write)
+                    writes[write.channel].append((write.task, write.channel, value))
             for channel in remaining:
                 has, value = self._reader.value(store, row, channel)
                 if has:
                     seeds[channel] = value
-        return {channel: self._entry(channel, found, seeds) for channel, found in writes.items()}
-
-    def _entry(self, channel: str, writes: list[Write], seeds: dict[str, Any]) -> DeltaChannelHistory:
-        values = self._reader.values
-        entry: DeltaChannelHistory = {
-            "writes": [(write.task, write.channel, values.loads(write.body)) for write in reversed(writes)]
-        }
-        if channel in seeds:
-            entry["seed"] = seeds[channel]
-        return entry
+        return {channel: _history(found, channel, seeds) for channel, found in writes.items()}
 
     def _ancestors(self, store: Store, start: Row) -> Iterator[Row]:
         """The parent of a checkpoint, its parent, and so on: they come by the page, as nearly all are older."""
@@ -178,6 +170,13 @@ class Lister:
         if row.parent_id in labels:
             return labels[row.parent_id]
         return self._reader.parent(store, row)
+
+
+def _history(writes: list[tuple[str, str, Any]], channel: str, seeds: dict[str, Any]) -> DeltaChannelHistory:
+    entry: DeltaChannelHistory = {"writes": writes[::-1]}
+    if channel in seeds:
+        entry["seed"] = seeds[channel]
+    return entry
 
 
 def _is_there(store: Store, id: UUID) -> bool:

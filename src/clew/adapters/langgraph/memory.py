@@ -1,8 +1,9 @@
 """What a saver, and the clones of it that graphs make, know between calls."""
 
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from clew.adapters.by_name import ByName
@@ -28,6 +29,7 @@ class Memory:
         self.waiting = Waiting()
         self._suspects: OrderedDict[str, deque[Any]] = OrderedDict()
         self._deleted: OrderedDict[str, str] = OrderedDict()
+        self._under_way: Counter[tuple[str, str]] = Counter()
         self._mutex = threading.Lock()
 
     def suspect(self, source_id: str, values: Iterable[Any]) -> None:
@@ -44,6 +46,24 @@ class Memory:
         """The items that have been written in a namespace since it was last asked."""
         with self._mutex:
             return list(self._suspects.pop(source_id, ()))
+
+    @contextmanager
+    def putting(self, source_id: str, checkpoint: str) -> Iterator[None]:
+        """While a checkpoint is being put."""
+        key = (source_id, checkpoint)
+        with self._mutex:
+            self._under_way[key] += 1
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._under_way[key] -= 1
+                self._under_way += Counter()  # without those that are done
+
+    def is_being_put(self, source_id: str, checkpoint: str) -> bool:
+        """Whether a put of the checkpoint has not ended yet, in this process."""
+        with self._mutex:
+            return (source_id, checkpoint) in self._under_way
 
     def remember_deleted(self, thread: str, newest: str) -> None:
         """That a thread was deleted when this was the largest id of its checkpoints."""

@@ -39,10 +39,13 @@ class Place(NamedTuple):
 def place_of(config: Any) -> Place:
     """What a RunnableConfig names. A namespace that is not said is the root's."""
     said = config["configurable"]
-    checkpoint = said.get("checkpoint_id")
-    return Place(
-        str(said["thread_id"]), str(said.get("checkpoint_ns") or ""), None if not checkpoint else str(checkpoint)
-    )
+    return Place(str(said["thread_id"]), str(said.get("checkpoint_ns") or ""), checkpoint_of(config))
+
+
+def checkpoint_of(config: Any) -> str | None:
+    """The id of the checkpoint that a RunnableConfig names, which need not name a thread; None where it names none."""
+    checkpoint = config["configurable"].get("checkpoint_id")
+    return str(checkpoint) if checkpoint else None
 
 
 def place_of_source(source_id: str) -> Place:

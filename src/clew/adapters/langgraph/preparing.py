@@ -29,6 +29,8 @@ class Part(NamedTuple):
     kept: int
     forms: list[Message]
     bodies: list[bytes]
+    again: int
+    """How many of `forms` the parent has too: they are written again as something before them has changed."""
 
 
 class Given(NamedTuple):
@@ -88,9 +90,18 @@ class Prepared(NamedTuple):
     metadata: dict[str, Any]
 
     @property
+    def new(self) -> list[tuple[str, Message]]:
+        """The new messages of the session, each with its channel: those that are written again, then the others.
+
+        What has changed will most likely change again. Behind it nothing may lie that would then be written once more.
+        """
+        again = [(name, form) for name, part in self.parts.items() for form in part.forms[: part.again]]
+        return again + [(name, form) for name, part in self.parts.items() for form in part.forms[part.again :]]
+
+    @property
     def messages(self) -> list[Message]:
-        """The new messages of the session, those of one channel after those of another."""
-        return [form for part in self.parts.values() for form in part.forms]
+        """The new messages of the session."""
+        return [form for _, form in self.new]
 
     @property
     def begins(self) -> bool:
@@ -112,13 +123,13 @@ class Preparer:
         """The checkpoint that goes on from this parent, or begins a branch. UnkeepableError for what would change."""
         parent = None if parent_key is None else self._layout(store, parent_key)
         values, same = given.values, given.same_as(parent)
-        kept = {} if parent is None or parent_key is None else self._kept(store, parent_key, parent, given, same)
-        lists = [name for name, held in values.items() if self._is_shared(name, held, kept.get(name, 0), parent, same)]
-        # What is written again goes last, so that the next time nothing else comes after it.
-        edited = {name for name in lists if parent is not None and kept.get(name, 0) < parent.count_of(name)}
-        count, kept = (0, {}) if parent is None else parent.prefix({name: kept.get(name, 0) for name in lists})
+        alike = {} if parent is None or parent_key is None else self._alike(store, parent_key, parent, given, same)
+        lists = [name for name, held in values.items() if self._is_shared(name, held, alike.get(name, 0), parent, same)]
+        # A list that was changed goes last, so that the next time nothing else comes after it.
+        edited = {name for name in lists if parent is not None and alike.get(name, 0) < parent.count_of(name)}
+        count, kept = (0, {}) if parent is None else parent.prefix({name: alike.get(name, 0) for name in lists})
         in_order = sorted(lists, key=edited.__contains__)
-        parts = {name: self._part(name, values[name], kept.get(name, 0)) for name in in_order}
+        parts = {name: self._part(name, values[name], kept.get(name, 0), alike.get(name, 0)) for name in in_order}
         short = {name: held for name, held in values.items() if name not in parts and is_short(held)}
         others = {name: held for name, held in values.items() if name not in parts and name not in short}
         attached = self._attached(others, parent, same)
@@ -147,16 +158,16 @@ class Preparer:
             raise NotFoundError(f"no checkpoint {key[1]!r:.80}")
         return layout
 
-    def _kept(self, store: Store, key: Key, parent: Layout, given: Given, same: set[str]) -> dict[str, int]:
+    def _alike(self, store: Store, key: Key, parent: Layout, given: Given, same: set[str]) -> dict[str, int]:
         """How many items of each list that the parent shares are as the parent has them."""
-        kept, thorough = {}, not given.goes_on_from(parent)
+        alike, thorough = {}, not given.goes_on_from(parent)
         for channel in parent.lists & given.values.keys():
             items = given.values[channel]
             if channel in same:
-                kept[channel] = parent.count_of(channel)
+                alike[channel] = parent.count_of(channel)
             elif type(items) is list:
-                kept[channel] = self._unchanged(store, (*key, channel), items, thorough, given.suspects)
-        return kept
+                alike[channel] = self._unchanged(store, (*key, channel), items, thorough, given.suspects)
+        return alike
 
     def _unchanged(
         self, store: Store, key: tuple[Any, str, str], items: list[Any], thorough: bool, suspects: Sequence[Any]
@@ -188,9 +199,9 @@ class Preparer:
         count = 0 if mark is None else mark[0]
         return 0 < count < len(items) and self._messages.mark(items[:count], _said(channel)) == mark
 
-    def _part(self, channel: str, items: list[Any], kept: int) -> Part:
+    def _part(self, channel: str, items: list[Any], kept: int, alike: int) -> Part:
         forms, bodies = self._messages.stored(items[kept:], channel)
-        return Part(items, kept, forms, bodies)
+        return Part(items, kept, forms, bodies, alike - kept)
 
     def _attached(self, held: dict[str, Any], parent: Layout | None, same: set[str]) -> Attached:
         attached = Attached({}, {})

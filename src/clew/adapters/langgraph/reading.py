@@ -13,7 +13,7 @@ from clew.adapters.langgraph.memory import Memory
 from clew.adapters.langgraph.messages import Messages
 from clew.adapters.langgraph.names import METADATA, Place, name_of
 from clew.adapters.langgraph.values import Values
-from clew.adapters.langgraph.writes import loaded
+from clew.adapters.langgraph.writes import Write, loaded, value_of
 
 
 class Row(NamedTuple):
@@ -93,7 +93,8 @@ class Reader:
             metadata=metadata,  # type: ignore[arg-type]
             parent_config=None if parent is None else place.config(parent),  # type: ignore[arg-type]
             pending_writes=[
-                (write.task, write.channel, self.values.loads(write.body)) for write in loaded(row.attachments)
+                (write.task, write.channel, value_of(write, self.values, lists.get(write.channel)))
+                for write in loaded(row.attachments)
             ],
         )
 
@@ -115,6 +116,11 @@ class Reader:
             lists = _by_channel(row.envelope.lists, items, channels)
         only = row._replace(envelope=row.envelope._replace(order=[channel]))
         return True, self._channel_values(only, lists)[channel]
+
+    def written(self, store: Store, row: Row, write: Write) -> Any:
+        """What a task has written from a checkpoint."""
+        held = self.value(store, row, write.channel)[1] if write.kept else None
+        return value_of(write, self.values, held)
 
     def _read(self, store: Store, session: UUID, place: Place) -> CheckpointTuple | None:
         found = self._newest(store, session) if place.checkpoint is None else self._found(store, session, place)

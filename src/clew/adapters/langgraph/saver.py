@@ -19,7 +19,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from clew.adapters.handle import AnyStore, Handle
 from clew.adapters.langgraph.listing import Lister, sessions_of, sessions_of_thread
 from clew.adapters.langgraph.memory import Memory
-from clew.adapters.langgraph.names import place_of
+from clew.adapters.langgraph.names import checkpoint_of, place_of
 from clew.adapters.langgraph.reading import Reader
 from clew.adapters.langgraph.removing import copy_thread, delete_for_runs, delete_thread, prune
 from clew.adapters.langgraph.values import Values
@@ -83,7 +83,7 @@ class ClewSaver(BaseCheckpointSaver[int]):
         their lists.
         """
         store, reader, wanted = self._handle.store, self._reader(), filter or {}
-        before_id = None if before is None else place_of(before).checkpoint
+        before_id = None if before is None else checkpoint_of(before)
         if limit is not None and limit <= 0:
             return
         if config is None:
@@ -133,8 +133,8 @@ class ClewSaver(BaseCheckpointSaver[int]):
         """Keep what a task has written from the checkpoint that `config` names, which may be stored later.
 
         What a task has written once stays; its errors, interrupts and answers to them are replaced. Of a namespace that
-        has no checkpoint yet they wait in memory for the first. NotFoundError where this saver has deleted the thread
-        since that checkpoint.
+        has no checkpoint yet they wait in memory for the first, and long lists for the checkpoint itself. NotFoundError
+        where this saver has deleted the thread since that checkpoint.
         """
         Writer(self._memory, self._reader()).put_writes(
             self._handle.store, place_of(config), writes, task_id, task_path

@@ -1,13 +1,15 @@
-"""Writes of tasks for namespaces that have no session yet.
+"""Writes of tasks for checkpoints that are not there yet.
 
 A graph may hand over what the first tasks of a thread have written before the first checkpoint is there. So may a task
 that is late, when the thread has been deleted; nobody can tell one from the other. Neither is of use to anybody before
-there is a checkpoint to which it belongs: so it waits in memory for the put that makes the session. A process that ends
-meanwhile loses what no checkpoint could have led to.
+there is a checkpoint to which it belongs: so it waits in memory for the put that makes the session. A long list waits
+for its checkpoint itself, which most likely has the beginning of it. A process that ends meanwhile loses what no
+checkpoint could have led to.
 """
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from clew.adapters.langgraph.names import place_of_source
@@ -22,11 +24,13 @@ class Early(NamedTuple):
     label: str
     items: dict[str, bytes]
     on_conflict: Literal["keep", "replace"]
+    bodies: Mapping[str, list[bytes]] = {}
+    """Of the long lists among them, of which the checkpoint may have the beginning: what tells of each item whether."""
 
     @property
     def size(self) -> int:
         """How many bytes they take."""
-        return sum(map(len, self.items.values()))
+        return sum(map(len, self.items.values())) + sum(len(body) for held in self.bodies.values() for body in held)
 
 
 class Waiting:

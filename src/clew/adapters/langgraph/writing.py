@@ -1,6 +1,8 @@
 """Checkpoints of LangGraph into the store: what is new of each, and nothing else."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +16,9 @@ from clew.adapters.langgraph.memory import Memory
 from clew.adapters.langgraph.names import SOURCE, Place
 from clew.adapters.langgraph.preparing import Given, Prepared, Preparer
 from clew.adapters.langgraph.reading import Reader
+from clew.adapters.langgraph.values import UnkeepableError
 from clew.adapters.langgraph.waiting import Early
-from clew.adapters.langgraph.writes import are_special, dumped
+from clew.adapters.langgraph.writes import are_special, channel_of, dumped, long_lists, shortened
 
 
 class Writer:
@@ -38,7 +41,8 @@ class Writer:
         """Write a checkpoint after the one that `place` names, or as the first of a branch."""
         given = Given(checkpoint, metadata, new_versions, self._memory.suspects(place.source_id))
         try:
-            self._put(store, place, given)
+            with self._memory.putting(place.source_id, checkpoint["id"]):
+                self._put(store, place, given)
         except BaseException:
             self._memory.suspect(place.source_id, given.suspects)  # the next one has to look at them
             raise
@@ -47,29 +51,88 @@ class Writer:
     def put_writes(self, store: Store, place: Place, writes: Sequence[tuple[str, Any]], task: str, path: str) -> None:
         """Keep what a task has written for the checkpoint that `place` names, which may come later."""
         self._memory.suspect(place.source_id, (value for _, value in writes))
-        items = dumped(writes, task, path, self._values)
+        label = place.checkpoint or ""
+        is_known = self._memory.names.look(store, place.source_id, lambda id: self._knows(id, label), False)
+        kept = partial(self._kept, store, place, label)
+        items = dumped(writes, task, path, self._values, kept if is_known else None)
         if not items:
             return
-        early = Early(place.checkpoint or "", items, "replace" if are_special(writes) else "keep")
-        if self._attach(store, place, early):
+        bodies = {} if is_known else self._bodies(writes, task)
+        early = Early(label, items, "replace" if are_special(writes) else "keep", bodies)
+        waits_behind = any(each.label == label for each in self._memory.waiting.of(place.source_id))
+        if not waits_behind and self._attach(store, place, early):
             return
         if self._memory.was_deleted(place.thread, early.label):
             raise NotFoundError(f"the thread {place.thread!r:.80} was deleted")
         self._memory.waiting.add(place.source_id, early)
         self._deliver(store, place)  # the session may have come meanwhile
 
+    def _kept(self, store: Store, place: Place, label: str, channel: str, items: list[Any]) -> int:
+        """How many of `items` the list of a checkpoint begins with, by what is known of it: 0 where that is nothing."""
+
+        def count(session: UUID) -> int:
+            encode = self._reader.messages.encode(channel)
+            try:
+                return self._memory.known.unchanged((session, label, channel), items, encode, thorough=True) or 0
+            except UnkeepableError:  # it is said of the whole value, by whoever keeps that
+                return 0
+
+        return self._memory.names.look(store, place.source_id, count, 0)
+
     def _deliver(self, store: Store, place: Place) -> None:
-        """Store the writes that came before their session."""
+        """Store the writes that came before what they waited for, those of one checkpoint in their order."""
+        still: set[str] = set()
         for early in self._memory.waiting.of(place.source_id):
-            if self._attach(store, place, early):
+            if early.label not in still and self._attach(store, place, early):
                 self._memory.waiting.remove(place.source_id, early)
+            else:
+                still.add(early.label)
 
     def _attach(self, store: Store, place: Place, early: Early) -> bool:
+        """Store writes; False where they have to wait."""
+
         def attach(session: UUID) -> bool:
-            store.attach(session, early.items, label=early.label, on_conflict=early.on_conflict)
+            if early.bodies and not self._is_there(store, session, place.source_id, early.label):
+                return False
+            items = shortened(early.items, self._values, self._counts(session, early)) if early.bodies else early.items
+            store.attach(session, items, label=early.label, on_conflict=early.on_conflict)
             return True
 
         return self._memory.names.look(store, place.source_id, attach, False)
+
+    def _bodies(self, writes: Sequence[tuple[str, Any]], task: str) -> dict[str, list[bytes]]:
+        """What tells of each item of a long list whether the checkpoint has it, once that is there."""
+        try:
+            return {
+                name: [*map(self._reader.messages.encode(channel), items)]
+                for name, (channel, items) in long_lists(writes, task).items()
+            }
+        except UnkeepableError:  # an item that is kept in its list, but not by itself
+            return {}
+
+    def _counts(self, session: UUID, early: Early) -> dict[str, int]:
+        """How many items the checkpoint has at the beginning of each long list."""
+        found = {}
+        for name, bodies in early.bodies.items():
+            held = self._memory.known.bodies((session, early.label, channel_of(early.items[name]))) or []
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(held, bodies, strict=False))
+            found[name] = sum(1 for _ in same)
+        return found
+
+    def _knows(self, session: UUID, label: str) -> bool:
+        return self._memory.layouts.get((session, label)) is not None
+
+    def _is_there(self, store: Store, session: UUID, source_id: str, label: str) -> bool:
+        """Whether a checkpoint has been stored, or may have been: there are later ones.
+
+        One that is being put here is not yet: what it is made of is known when that has ended.
+        """
+        if self._memory.is_being_put(source_id, label):
+            return False
+        if self._knows(session, label):
+            return True
+        newest = store.list_checkpoints(session, order="-label", limit=1).items
+        return bool(newest) and (newest[0].label or "") >= label
 
     def _put(self, store: Store, place: Place, given: Given) -> None:
         if place.checkpoint is None:
@@ -141,7 +204,8 @@ def ensured(store: Store, memory: Memory, place: Place, write: Callable[[UUID], 
         if place.namespace:
             root = Place(place.thread, "", None)
             found: list[UUID] = []
-            ensured(store, memory, root, found.append)
+            # The id that is remembered may be that of a session that somebody else has purged: it has to be looked up.
+            ensured(store, memory, root, lambda id: found.append(store.get_session_summary(id).id))
             parent = found[0]
         session = store.ensure_session(
             SOURCE,
@@ -189,5 +253,4 @@ def _channels(prepared: Prepared) -> Sequence[str] | None:
     before: Sequence[str] = []
     if parent is not None:
         before = parent.channels or [next(iter(parent.lists), "")] * parent.length
-    new = [channel for channel, part in prepared.parts.items() for _ in part.forms]
-    return channels_of([*before[: prepared.kept], *new])
+    return channels_of([*before[: prepared.kept], *(channel for channel, _ in prepared.new)])
