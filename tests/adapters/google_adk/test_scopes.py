@@ -207,6 +207,26 @@ def test_names_of_any_characters_are_apart(store: clew.Store) -> None:
     assert {listed.user_id: listed.state["user:me"] for listed in everybody} == {user: [user] for user in names}
 
 
+@pytest.mark.parametrize(
+    ("user", "state"),
+    [
+        ("u" * 2_000, {"app:a": 1, "user:u": 2}),
+        ("ada", {"app:a": 1, "user:u": "x" * (clew.limits.MAX_METADATA_BYTES + 1)}),
+        ("ada", {"app:a": 1, "user:u": 2, "k": "x" * (clew.limits.MAX_METADATA_BYTES + 1)}),
+    ],
+    ids=["user id too long", "state of the user too large", "state of the session too large"],
+)
+def test_a_session_that_is_refused_leaves_nothing_announced(
+    file_store: clew.Store, user: str, state: dict[str, Any]
+) -> None:
+    service = Service(file_store)
+    for _ in range(3):
+        with pytest.raises(clew.InvalidRequestError):
+            service.create("s", user_id=user, state=state)
+    assert pending(file_store) == []
+    assert service.create("s").state == {}
+
+
 def pending(store: clew.Store) -> list[Any]:
     """What is announced in any scope and not made."""
     summaries = store.list_sessions(source="google-adk")

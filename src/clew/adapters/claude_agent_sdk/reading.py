@@ -1,7 +1,7 @@
 """Finding and listing the transcripts that a store has."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from claude_agent_sdk import SessionKey, SessionListSubkeysKey, SessionStoreListEntry, SessionSummaryEntry
@@ -98,7 +98,7 @@ def _key(found: SessionSummary) -> SessionKey:
 
 def _names(key: SessionKey | SessionListSubkeysKey) -> dict[str, Any]:
     """What the metadata of all sessions of a transcript have; InvalidRequestError for a key that is none."""
-    source_id({"project_key": key["project_key"], "session_id": key["session_id"]})
+    source_id(cast("SessionKey", {name: part for name, part in key.items() if name != "subpath"}))
     return {"project_key": key["project_key"], "session_id": key["session_id"]}
 
 

@@ -18,6 +18,9 @@ from clew.adapters.by_name import one_line, settled
 from clew.adapters.google_adk.names import SOURCE, Name
 from clew.adapters.google_adk.state import Values
 
+Changes = list[tuple[Name, Values]]
+"""What an event changes in shared states, each at most once."""
+
 Record = dict[str, Any]
 Pending = dict[str, Any]
 
@@ -61,13 +64,39 @@ def announce(store: Store, scope: Name, delta: Values, checkpoint: UUID, after: 
     _change(store, scope, with_own)
 
 
+def announce_all(store: Store, changes: Changes, root: UUID) -> None:
+    """Announce the changes of the root of a new session: all of them or none.
+
+    Nobody would ever find out that the session of one that is left behind is not made any more.
+    """
+    try:
+        for scope, delta in changes:
+            announce(store, scope, delta, root, None)
+    except StorageError:
+        withdraw_all(store, changes, root)
+        raise
+
+
 def settle(store: Store, scope: Name) -> None:
     """Make the changes whose events are written, and forget those whose events can no longer be."""
     _change(store, scope, lambda record: _with_made(store, record))
 
 
-def withdraw(store: Store, scope: Name, checkpoint: UUID) -> None:
-    """Take an announcement back whose event was refused."""
+def settle_all(store: Store, changes: Changes) -> None:
+    """Make the changes of an event that is written. Where that fails, they count all the same."""
+    for scope, _ in changes:
+        with suppress(StorageError):
+            settle(store, scope)
+
+
+def withdraw_all(store: Store, changes: Changes, checkpoint: UUID) -> None:
+    """Take the announcements of an event back that was refused. One that cannot be taken back does nothing."""
+    for scope, _ in changes:
+        with suppress(StorageError):
+            _withdraw(store, scope, checkpoint)
+
+
+def _withdraw(store: Store, scope: Name, checkpoint: UUID) -> None:
 
     def without(record: Record) -> Record:
         return {**record, "pending": [c for c in record["pending"] if c["checkpoint"] != str(checkpoint)]}

@@ -57,20 +57,18 @@ class Sessions:
         """A new session; AlreadyExistsError where there is one of its name, marked deleted or not."""
         delta, root = split(state), uuid4()
         changes = _shared(name, delta)
-        for scope, values in changes:
-            scopes.announce(store, scope, values, root, None)
+        scopes.announce_all(store, changes, root)
         try:
             made = store.create_session(
                 one_line(str(name)), metadata=delta.session, source=SOURCE, source_id=name.source_id,
                 session_metadata=name.metadata, checkpoint_id=root, created_at=_moment(time),
             )  # fmt: skip
         except (ConflictError, clew.InvalidRequestError) as error:
-            for scope, _ in changes:
-                scopes.withdraw(store, scope, root)
+            scopes.withdraw_all(store, changes, root)
             if isinstance(error, ConflictError):
                 raise AlreadyExistsError(f"Session with id {name.session_id} already exists.") from error
             raise
-        _settle(store, changes)
+        scopes.settle_all(store, changes)
         return _session(store, name, Place(root, 0), delta.session, [], listing.seconds(made.created_at))
 
     def get(self, store: Store, name: Name, count: int | None, after: float | None) -> Session | None:
@@ -142,7 +140,7 @@ def _append(store: Store, id: UUID, name: Name, session: Session, event: Event, 
         )
     except ConflictError as error:
         raise _refused(store, changes, commit, name, event) from error
-    _settle(store, changes)
+    scopes.settle_all(store, changes)
     if written.parent_id != place.checkpoint:
         return place, False
     if place.events == 0:
@@ -150,13 +148,11 @@ def _append(store: Store, id: UUID, name: Name, session: Session, event: Event, 
     return Place(commit, place.events + 1), True
 
 
-def _refused(store: Store, changes: "Changes", commit: UUID, name: Name, event: Event) -> Exception:
+def _refused(store: Store, changes: scopes.Changes, commit: UUID, name: Name, event: Event) -> Exception:
     """Why an event was not written: another one has its id, or somebody else has written to the session."""
     if scopes.is_written(store, commit):
         return AlreadyExistsError(f"Session {name.session_id} has another event with the id {event.id}.")
-    for scope, _ in changes:
-        with suppress(StorageError):  # an announcement of what was not written does nothing
-            scopes.withdraw(store, scope, commit)
+    scopes.withdraw_all(store, changes, commit)
     return StaleSessionError(
         f"Session {name.session_id} has been modified in storage since it was read: read it again."
     )
@@ -228,23 +224,13 @@ def _entitle(store: Store, id: UUID, message: Message) -> None:
             store.update_session(id, title=title)
 
 
-Changes = list[tuple[Name, Values]]
-
-
-def _shared(name: Name, delta: Delta) -> Changes:
+def _shared(name: Name, delta: Delta) -> scopes.Changes:
     """The shared states that a delta changes."""
     return [(scope, values) for scope, values in zip(_scopes(name), (delta.app, delta.user), strict=True) if values]
 
 
 def _scopes(name: Name) -> tuple[Name, Name]:
     return app_scope(name.app_name), user_scope(name.app_name, name.user_id or "")
-
-
-def _settle(store: Store, changes: Changes) -> None:
-    """Make the changes of an event that is written. Where that fails, they count all the same; see `scopes`."""
-    for scope, _ in changes:
-        with suppress(StorageError):
-            scopes.settle(store, scope)
 
 
 def _session(

@@ -5,11 +5,12 @@ taken away stays reachable in the session's tree.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
-from clew import ACTIVE, ConflictError, NotFoundError, Store
-from clew.adapters.by_name import settled, title_of
+from clew import ACTIVE, ConflictError, NotFoundError, SessionStatus, SessionSummary, Store
+from clew.adapters.by_name import present, settled, title_of
 from clew.adapters.openai_agents.tips import BRANCH, MAIN, Tip, begun, go_on, look, write
 
 T = TypeVar("T")
@@ -51,7 +52,10 @@ class Conversation:
         return self._read(store, lambda session: _tail(store, session, count), None)
 
     def append(self, store: Store, items: list[Item]) -> None:
-        """Add items at the end, all or none of them; the first ones make the session."""
+        """Add items at the end, all or none of them; the first ones make the session.
+
+        ConflictError where it is marked deleted.
+        """
         try:
             if self._read(store, lambda session: self._write(store, session, items), False):
                 return
@@ -68,6 +72,8 @@ class Conversation:
             owner=self._owner,
             id=new,
         )
+        if session.status is SessionStatus.DELETED:
+            raise self._hidden(session.id)
         self._id = session.id
         if session.id != new or session.active_checkpoint is None:  # somebody else made it in between
             self._write(store, session.id, items)
@@ -104,16 +110,17 @@ class Conversation:
         return True
 
     def purge(self, store: Store) -> None:
-        """Remove the session for good."""
-        self._read(store, store.purge_session, None)
+        """Remove the session for good, one that is marked deleted too."""
+        with suppress(NotFoundError):
+            store.purge_session(self._summary(store).id)
         self._forget()
 
     def change(self, store: Store, call: Callable[[Store, UUID], T]) -> T:
-        """`call` with the id of the session, which there must be."""
+        """`call` with the id of the session, which there must be; ConflictError where it is marked deleted."""
         self._tip = None  # the call may go on from there
         result = self._read(store, lambda session: [call(store, session)], None)
         if result is None:
-            raise NotFoundError(f"the session {self.name!r} has no items yet")
+            raise self._missing(store)
         return result[0]
 
     def look(self, store: Store, call: Callable[[Store, UUID], T], empty: T) -> T:
@@ -125,16 +132,31 @@ class Conversation:
             try:
                 return call(self._id)
             except NotFoundError:
-                self._forget()  # purged, and perhaps made anew; whatever else was not found is looked for once more
+                # Purged, and perhaps made anew, or marked deleted; whatever else was not found is looked for once more.
+                self._forget()
         found = self._find(store)
         return empty if found is None else call(found)
 
     def _find(self, store: Store) -> UUID | None:
         try:
-            self._id = store.find_session_summary(SOURCE, self.name, owner=self._owner).id
+            self._id = present(self._summary(store)).id
         except NotFoundError:
             return None
         return self._id
+
+    def _summary(self, store: Store) -> SessionSummary:
+        """The session as a list has it, marked deleted or not."""
+        return store.find_session_summary(SOURCE, self.name, owner=self._owner)
+
+    def _missing(self, store: Store) -> Exception:
+        """Why there is nothing to change."""
+        try:
+            return self._hidden(self._summary(store).id)
+        except NotFoundError:
+            return NotFoundError(f"the session {self.name!r} has no items yet")
+
+    def _hidden(self, session: UUID) -> Exception:
+        return ConflictError(f"session {session} ({self.name!r:.80}) is marked deleted in clew: restore or purge it")
 
     def _forget(self) -> None:
         self._id = self._tip = None
@@ -153,16 +175,13 @@ class Conversation:
 
 def _newest(store: Store, session: UUID, limit: int | None) -> list[Item]:
     if limit is None or limit < 0:
-        active = store.get_session(session).active_checkpoint
+        active = present(store.get_session(session)).active_checkpoint
         return [] if active is None else active.state.messages
     if limit == 0:
         return []
-    try:
-        return store.get_messages(ACTIVE, session_id=session, start=-limit)
-    except NotFoundError:
-        if store.get_session_summary(session).active_checkpoint_id is None:
-            return []
-        raise
+    if present(store.get_session_summary(session)).active_checkpoint_id is None:
+        return []
+    return store.get_messages(ACTIVE, session_id=session, start=-limit)
 
 
 def _tail(store: Store, session: UUID, count: int) -> Tail | None:

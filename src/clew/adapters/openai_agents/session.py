@@ -31,6 +31,9 @@ class ClewSession:
     each other in some order, and no item is popped twice. Which branch is current is said in the store: it is the same
     for every object of the session, and the one that the next object goes on with.
 
+    A session marked deleted in clew has no items, and takes none until it is restored or purged: ConflictError.
+    An object that has it already learns of it when it next reads its items.
+
     Raises `clew.StorageError`s for whatever a store refuses or cannot do, CorruptStateError for damage; RuntimeError
     once it is closed. A write that is cancelled has ended when the CancelledError comes out.
     """
@@ -94,7 +97,10 @@ class ClewSession:
         await self._run(self._conversation.clear)
 
     async def purge_session(self) -> None:
-        """Remove the session with all its branches for good. Items that are added later begin a new one."""
+        """Remove the session with all its branches for good, one that is marked deleted too.
+
+        Items that are added later begin a new one.
+        """
         await self._run(self._conversation.purge)
 
     async def create_branch(self, name: str, at: int | str | None = None) -> None:
