@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from agent_framework import Agent, HistoryProvider, Message
+from agent_framework import Agent, Content, HistoryProvider, Message
 from agent_framework._sessions import filter_new_messages
 from tests.adapters.agent_framework.support import (
     SESSION,
@@ -180,6 +180,18 @@ class TestOverlap:
         run(on_file.save_messages(SESSION, [said("yes", id="m1")]))
         run(on_file.save_messages(SESSION, [said("yes", id="m1")]))
         assert texts(run(on_file.get_messages(SESSION))) == ["yes"]
+
+    def test_calls_with_arguments_that_only_python_calls_equal_are_two(self, on_file):
+        calls = [
+            Message("assistant", [Content.from_function_call(call_id="c", name="f", arguments={"n": n})])
+            for n in (1, True, 1.0)
+        ]
+        for one in calls:
+            run(on_file.save_messages(SESSION, [one]))
+        assert filter_new_messages(calls[:1], calls[1:2]) == calls[1:2]
+        assert dicts(run(on_file.get_messages(SESSION))) == dicts(calls)
+        run(on_file.save_messages(SESSION, calls))
+        assert len(run(on_file.get_messages(SESSION))) == 3
 
     def test_it_is_what_the_framework_finds(self, on_file):
         draw = random.Random(7)

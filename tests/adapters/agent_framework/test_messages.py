@@ -34,6 +34,11 @@ MESSAGES = {
     "call with a mapping": Message(
         "assistant", [Content.from_function_call(call_id="c1", name="add", arguments={"a": 1})]
     ),
+    "call with an id of its own": Message(
+        "assistant", [Content("function_call", id="o1", call_id="c1", name="add", arguments={}, hosted=False)]
+    ),
+    "call with nothing but an id": Message("assistant", [Content("function_call", id="o1", name="add")]),
+    "result with an id of its own": Message("tool", [Content("function_result", id="o1", call_id="c1", result="x")]),
     "result": Message("tool", [Content.from_function_result(call_id="c1", result=LONG)]),
     "result of several contents": Message(
         "tool",
@@ -48,6 +53,9 @@ MESSAGES = {
     "usage": Message("assistant", [Content.from_usage({"input_token_count": 1})]),
     "error": Message("assistant", [Content.from_error(message="no")]),
 }
+
+
+SHOWN = ["text", "call", "call with an id of its own", "result", "reasoning", "image"]
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ def test_over_every_store_too(store):
 
 
 def test_is_in_the_form_of_a_chat(history, file_store):
-    run(history.save_messages(SESSION, [MESSAGES[name] for name in ("text", "call", "result", "reasoning", "image")]))
+    run(history.save_messages(SESSION, [MESSAGES[name] for name in SHOWN]))
 
     assert active_of(file_store).state.messages == [
         {"role": "user", "content": "hello"},
@@ -82,6 +90,10 @@ def test_is_in_the_form_of_a_chat(history, file_store):
                 {"type": "text", "text": "so"},
                 {"type": "tool_use", "id": "c1", "name": "add", "input": '{"a": 1}'},
             ],
+        },
+        {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "c1", "name": "add", "input": {}, "content_id": "o1"}],
         },
         {"role": "tool", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": LONG}]},
         {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "protected_data": "s"}]},

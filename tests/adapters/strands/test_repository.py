@@ -157,6 +157,24 @@ class TestRefused:
             filed.create_message(*ids, given)
         assert filed.list_messages(*ids) == []
 
+    @pytest.mark.parametrize(
+        ("value", "told"),
+        [
+            ({"a": [0, (1, 2)]}, r"\['a'\]\[1\] is \(1, 2\), not \[1, 2\]"),
+            ({"a": float("nan")}, r"\['a'\] is nan$"),
+            ({1: "x"}, r"is \{1: 'x'\}, not \{'1': 'x'\}"),
+        ],
+        ids=["tuple", "nan", "key"],
+    )
+    def test_the_error_says_where_and_what(self, filed, value, told) -> None:
+        ids = prepared(filed)
+        result = {"toolUseId": "t", "status": "success", "content": [{"json": value}]}
+        where = r"message 3 .*\['message'\]\['content'\]\[1\]\['toolResult'\]\['content'\]\[0\]\['json'\]"
+        with pytest.raises(clew.InvalidRequestError, match=f"{where}{told}|{where} {told}"):
+            filed.create_message(*ids, message(3, "see", {"toolResult": result}))
+        with pytest.raises(clew.InvalidRequestError, match=rf"agent helper .*\['state'\]\['v'\] ?{told}"):
+            filed.update_agent(*ids[:1], replace(AGENT, state={"v": value}))
+
     def test_such_a_state_of_an_agent(self, filed) -> None:
         prepared(filed)
         with pytest.raises(clew.InvalidRequestError, match="helper"):

@@ -13,7 +13,9 @@ from agent_framework import Content, Message
 from clew import CorruptStateError, InvalidRequestError
 from clew import Message as Stored
 
-_CALL = {"call_id": "id", "arguments": "input"}
+_CALL = {"call_id": "id", "arguments": "input", "id": "content_id"}
+"""A call has two ids: the model's, which its result names too, and the framework's own of its place."""
+
 _RESULT = {"call_id": "tool_use_id", "result": "content"}
 _THOUGHT = {"text": "thinking"}
 

@@ -1,5 +1,7 @@
 """What of a batch of messages is new. The framework may hand over messages that are stored already, or all of them."""
 
+import json
+
 from clew import Message
 
 
@@ -31,4 +33,7 @@ def _place_of_all(known: list[tuple[object, ...]], offered: list[tuple[object, .
 
 def _identity(message: Message) -> tuple[object, ...]:
     id = message.get("message_id")
-    return ("content", message.get("role"), message.get("content")) if id is None else ("id", id)
+    if id is not None:
+        return ("id", id)
+    # As text: to Python the arguments 1, 1.0 and True of a call are equal.
+    return ("content", message.get("role"), json.dumps(message.get("content"), sort_keys=True))

@@ -18,7 +18,8 @@ import msgspec
 import pydantic
 from pydantic_ai.messages import ModelMessage
 
-from clew import Checkpoint, ConflictError, Store
+from clew import Checkpoint, ConflictError, SessionStatus, Store
+from clew.adapters.by_name import AnySession
 from clew.adapters.pydantic_ai.messages import first_prompt, to_stored
 
 SOURCE = "pydantic-ai"
@@ -166,6 +167,13 @@ class Histories:
         known = None if parent_id is None else self._known.get((session_id, parent_id))
         if known is not None:
             self._known.put((session_id, checkpoint.id), known, known.size)
+
+
+def not_deleted(session: AnySession) -> AnySession:
+    """A session to write to; ConflictError where it is marked deleted: nobody would see what is added."""
+    if session.status is SessionStatus.DELETED:
+        raise ConflictError(f"session {session.id} ({session.title}) is marked deleted: restore or purge it in clew")
+    return session
 
 
 def mark(message: ModelMessage) -> bytes | None:

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from pydantic_ai.messages import ModelMessage
 
-from clew import Checkpoint, InvalidRequestError, Label, NotFoundError, Session, Store
+from clew import Checkpoint, InvalidRequestError, Label, NotFoundError, Session, SessionStatus, Store
 from clew.adapters.handle import AnyStore, Handle
-from clew.adapters.pydantic_ai.histories import SOURCE, Histories
+from clew.adapters.pydantic_ai.histories import SOURCE, Histories, not_deleted
 from clew.adapters.pydantic_ai.messages import from_stored, to_stored
 
 _HISTORY = {"pydantic_ai": "history"}
@@ -31,7 +31,8 @@ class ClewMessageHistory:
         """`store` is a `Store`, an `AsyncStore`, a URL or a path.
 
         `conversation_id` is any text, or the id of a session of this adapter, such as a fork. What nobody has written
-        to yet is empty, and begins with the first write.
+        to yet is empty, and begins with the first write. So is what was marked deleted in clew, but it takes no writes
+        until it is restored or purged (ConflictError), except of an object that has not read it since.
         """
         self._handle = Handle(store)
         self._histories = Histories(by_identity=False)
@@ -152,7 +153,12 @@ class ClewMessageHistory:
         return ClewMessageHistory(store, str(fork.id))
 
     def _find(self, store: Store) -> Session | None:
-        """The session of this conversation: by the framework's name of it, else by its own id."""
+        """The session of this conversation; None where there is none, or one that is marked deleted."""
+        session = self._named(store)
+        return None if session is None or session.status is SessionStatus.DELETED else session
+
+    def _named(self, store: Store) -> Session | None:
+        """The session by the framework's name of it, else by its own id, marked deleted or not."""
         try:
             return store.find_session(SOURCE, self._conversation_id)
         except NotFoundError:
@@ -175,7 +181,7 @@ class ClewMessageHistory:
         """The id of the session, which begins here where there is none."""
         if self._session_id is None:
             name = self._conversation_id
-            session = self._find(store) or store.ensure_session(SOURCE, name, name)
+            session = not_deleted(self._named(store) or store.ensure_session(SOURCE, name, name))
             self._session_id, self._is_untitled = session.id, session.title == session.source_id
         return self._session_id
 

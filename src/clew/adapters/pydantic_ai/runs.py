@@ -19,9 +19,11 @@ from clew import (
     InvalidRequestError,
     NotFoundError,
     Session,
+    SessionStatus,
     Store,
 )
-from clew.adapters.pydantic_ai.histories import SOURCE, Histories, Recent
+from clew.adapters.by_name import present
+from clew.adapters.pydantic_ai.histories import SOURCE, Histories, Recent, not_deleted
 from clew.adapters.pydantic_ai.records import from_bytes, from_fields, to_bytes, to_fields
 
 ANCHOR = {"pydantic_ai": "run"}
@@ -132,7 +134,10 @@ class Runs:
         return sorted(found, key=lambda record: record.started_at)
 
     def _records(self, store: Store, conversation_id: str | None) -> Iterator[RunRecord]:
+        hidden = _deleted(store) if conversation_id is None else frozenset()
         for anchor in _anchors(store, conversation_id):
+            if anchor.session_id in hidden:
+                continue
             data = (anchor.attachments or {}).get(RECORD)
             run_id = (anchor.label or "").removeprefix(_LABEL)
             # The anchors of another namespace, and of a session that was copied, have other ids.
@@ -161,6 +166,7 @@ class Runs:
         _check("conversation_id", name)
         known = self._sessions.get(name)
         if known is not None:
+            not_deleted(store.get_session_summary(known.id))
             return known
         above = None if record.parent_run_id is None else self.find(store, record.parent_run_id)
         root = uuid4()
@@ -172,7 +178,7 @@ class Runs:
             parent_session_id=None if above is None else above.session_id,
             session_metadata=None if record.agent_name is None else {"agent_name": record.agent_name},
         )
-        active = session.active_checkpoint
+        active = not_deleted(session).active_checkpoint
         if active is not None and active.id == root:  # made here
             self._histories.know_empty(active)
         return self._sessions.put(name, session)
@@ -191,7 +197,7 @@ def _anchors(store: Store, conversation_id: str | None) -> Iterator[CheckpointSu
         read = partial(store.find_checkpoints, metadata=ANCHOR, source=SOURCE)
     else:
         try:
-            session = store.find_session(SOURCE, conversation_id)
+            session = present(store.find_session_summary(SOURCE, conversation_id))
         except NotFoundError:
             return
         read = partial(store.list_checkpoints, session.id, order="label", metadata=ANCHOR)
@@ -202,6 +208,18 @@ def _anchors(store: Store, conversation_id: str | None) -> Iterator[CheckpointSu
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _deleted(store: Store) -> frozenset[UUID]:
+    """The sessions that are marked deleted."""
+    found: set[UUID] = set()
+    cursor = None
+    while True:
+        page = store.list_sessions(source=SOURCE, status=SessionStatus.DELETED, limit=_PAGE, cursor=cursor)
+        found.update(session.id for session in page)
+        cursor = page.next_cursor
+        if cursor is None:
+            return frozenset(found)
 
 
 def _check(name: str, value: str) -> None:

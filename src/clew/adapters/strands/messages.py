@@ -30,8 +30,8 @@ def to_message(given: SessionMessage) -> Message:
     rest[shown] = {key: value for key, value in said.items() if key not in ("role", "content")}
     stored = {"role": said["role"], "content": [_stored(block) for block in said["content"]], _REST: rest}
     # Decoded once more: what is made of it here must not change what was given.
-    if to_session_message(as_json(stored, f"message {given.message_id}"), None) != given:
-        raise InvalidRequestError(f"message {given.message_id} holds what JSON would give back as something else")
+    copy = to_session_message(as_json(stored, f"message {given.message_id}"), None)
+    check_same(vars(given), vars(copy), f"message {given.message_id}")
     return stored
 
 
@@ -57,6 +57,25 @@ def as_json(value: Any, what: str) -> Any:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"{what} holds what JSON cannot hold: {error}") from error
+
+
+def check_same(given: Any, copy: Any, what: str) -> None:
+    """InvalidRequestError, which says where, unless a value is equal to what JSON gives back of it."""
+    if given != copy:
+        raise InvalidRequestError(f"{what} holds what JSON would give back as something else: {_change(given, copy)}")
+
+
+def _change(given: Any, copy: Any, path: str = "") -> str:
+    """The first place where two values differ that are not equal."""
+    for key, one in _items(given).items():
+        others = _items(copy)
+        if key in others and others[key] != one:
+            return _change(one, others[key], f"{path}[{key!r}]")
+    return f"{path} is {given!r:.80}" + ("" if repr(given) == repr(copy) else f", not {copy!r:.80}")
+
+
+def _items(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
 
 
 def _stored(block: Any) -> Any:

@@ -8,7 +8,7 @@ from strands.types.session import Session, SessionAgent, SessionMessage, Session
 
 from clew import ConflictError, CorruptStateError, InvalidRequestError, NotFoundError, Store
 from clew.adapters.handle import AnyStore, Handle
-from clew.adapters.strands.messages import as_json, to_message, to_session_message
+from clew.adapters.strands.messages import as_json, check_same, to_message, to_session_message
 from clew.adapters.strands.names import SOURCE, agent_name, multi_agent_name, session_name, title
 from clew.adapters.strands.records import Found, Records
 
@@ -234,15 +234,14 @@ class ClewSessionRepository(SessionRepository):
 
 def _agent_fields(agent: SessionAgent) -> dict[str, Any]:
     fields: dict[str, Any] = as_json(agent.to_dict(), f"the state of agent {agent.agent_id}")
-    if SessionAgent.from_dict(fields) != agent:
-        raise InvalidRequestError(f"the state of agent {agent.agent_id} holds what JSON would give back as another")
+    check_same(vars(agent), vars(SessionAgent.from_dict(fields)), f"the state of agent {agent.agent_id}")
     return fields
 
 
 def _multi_agent_state(multi_agent: "MultiAgentBase") -> dict[str, Any]:
     state = multi_agent.serialize_state()
-    if as_json(state, f"the state of multi-agent {multi_agent.id}") != state:
-        raise InvalidRequestError(f"the state of multi-agent {multi_agent.id} holds what JSON gives back as another")
+    what = f"the state of multi-agent {multi_agent.id}"
+    check_same(state, as_json(state, what), what)
     return state
 
 
