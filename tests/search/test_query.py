@@ -37,6 +37,8 @@ A, B, C = word("a"), word("b"), word("c")
         ("--a", A),
         ("- a", All((A,))),
         ('"a', A),
+        ("\u201ca b\u201d", word("a", "b")),
+        ("\u201ea b\u201c -\u201dc\u201d", All((word("a", "b"),), (C,))),
         ("a)b", All((A, B))),
         ("((a", A),
         ("OR a", A),

@@ -1,5 +1,6 @@
 """What of a message can be found, and where in it the words stand."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,12 @@ from clew.search.query import Term, parse, terms
 from clew.search.snippets import MAX_CHARS, snippet_of
 from clew.search.texts import document_of, text_of
 from clew.search.words import MAX_WORD_CHARS, places, words
+
+
+def sought(query: str) -> list[Term]:
+    node = parse(query)
+    assert node is not None
+    return list(terms(node))
 
 
 @given(st.text())
@@ -52,9 +59,7 @@ def test_any_message_has_a_document(message):
 
 @given(st.text(alphabet="ab é\n.", max_size=600), st.sampled_from(["a", "b", "a*", '"a b"', "a OR b"]))
 def test_a_snippet_is_one_line_and_marks_what_was_looked_for(text, query):
-    node = parse(query)
-    assert node is not None
-    wanted = list(terms(node))
+    wanted = sought(query)
     snippet = snippet_of(text, wanted)
     assert "\n" not in snippet.text
     assert len(snippet.text) <= MAX_CHARS + 2
@@ -78,3 +83,26 @@ def test_a_snippet_shows_where_the_most_of_the_words_are():
     assert [snippet.text[start:stop] for start, stop in snippet.marks] == ["boiler", "burst"]
     assert snippet.text.startswith("…")
     assert snippet.text.endswith("…")
+
+
+@pytest.mark.parametrize("text", ["before " + "a" * 300 + " after", "before " + "ä " * 300 + "after"])
+def test_what_is_longer_than_a_snippet_is_marked_as_far_as_it_is_shown(text):
+    query = max(text.split(), key=len) if "ä" not in text else f'"{"ä " * 200}"'
+    snippet = snippet_of(text, sought(query))
+    assert snippet.marks == [(len("before "), len(snippet.text) - 1)]
+
+
+def test_a_long_text_before_them_hides_no_word_of_a_snippet():
+    """Of a word that is everywhere only the first places count, and that must not keep the others from being seen."""
+    for tail in ("", " \u00e9"):
+        text = "the " * 2_000 + "boiler burst" + " x" * 300 + tail
+        snippet = snippet_of(text, sought("the boiler burst"))
+        assert {"boiler", "burst"} <= {snippet.text[start:stop] for start, stop in snippet.marks}
+
+
+def test_very_many_words_are_marked_like_few():
+    """They are looked for in another way, which must find the same."""
+    text = "a b. " * 50 + "boiler burst; a-b " + "x" * 70
+    few = sought('boiler "boiler burst" "a b boil"* bur* ' + "x" * 64)
+    many = [*few, *(Term((f"absent{number}",)) for number in range(300))]
+    assert snippet_of(text, few) == snippet_of(text, many)

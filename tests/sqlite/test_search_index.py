@@ -11,6 +11,8 @@ import pytest
 
 import clew
 from clew import limits
+from clew.cursors import encode_cursor
+from clew.errors import InvalidRequestError
 from clew.relational import indexing
 from clew.search import texts
 from clew.sqlite.transaction import SQLiteTransaction
@@ -442,3 +444,39 @@ def test_a_session_is_purged_though_the_index_is_damaged(path: Path, store: clew
     for file in path.parent.iterdir():
         assert b"needle" not in file.read_bytes()
     assert findings(store) == []
+
+
+def test_scores_do_not_tell_which_words_others_have_written(tmp_path: Path) -> None:
+    """Whoever guesses a word can write it down and look for it: no score must say whether they are the only one."""
+    scores = []
+    for number, word in enumerate(("secret", "public")):
+        with clew.open(tmp_path / f"{number}.db", durability="normal") as store:
+            store.create_session("", messages=[user(f"{word} {n}") for n in range(50)], owner="bob")
+            store.create_session("", messages=[user("secret guess"), user("guess"), user("secret")], owner="eve")
+            page = store.search("secret OR guess", owner="eve", limit=2)
+            scores.append(([hit.score for hit in page], page.next_cursor))
+    assert scores[0] == scores[1]
+
+
+def test_pages_over_several_windows_stay_complete(store: clew.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows end where they ended for the page before, however many of their messages are purged meanwhile."""
+    monkeypatch.setattr(limits, "MAX_RANKED_MESSAGES", 5)
+    kept = [store.create_session("", messages=[user(f"boiler {'x ' * (n % 4)}{n}")]).id for n in range(30)]
+    page, seen = store.search("boiler OR x", limit=2), []
+    while True:
+        seen += [hit.session_id for hit in page]
+        if page.next_cursor is None:
+            break
+        store.purge_session(kept.pop(kept.index(seen[-1])))
+        store.create_session("", messages=[user("boiler boiler")])
+        page = store.search("boiler OR x", limit=2, cursor=page.next_cursor)
+    assert len(seen) == len(set(seen)) == 30
+    assert set(seen) >= set(kept)
+
+
+@pytest.mark.parametrize("frozen", [b"", b"x" * 16, b"\xff" * 24, bytes(24), bytes(8) + b"\x7f\xf0" + bytes(14)])
+def test_a_cursor_that_nobody_made_is_refused(store: clew.Store, frozen: bytes) -> None:
+    store.create_session("", messages=[user("boiler")])
+    cursor = encode_cursor("search", 2, 0, 0, frozen)
+    with pytest.raises(InvalidRequestError, match="cursor"):
+        store.search("boiler", cursor=cursor)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from clew.relational.transaction import Match, Row, Wanted
+from clew.relational.transaction import Match, Position, Row, Wanted
 from clew.search.query import All, Node, Term
 from clew.search.texts import Document
 from clew.search.words import words
@@ -25,16 +25,21 @@ class _Queries(Protocol):
     def fetch_all(self, name: str, parameters: dict[str, Any]) -> list[Row]: ...
 
 
-def matches(db: _Queries, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
-    """See `Transaction.matches`."""
+def matches(db: _Queries, wanted: Wanted, after: Position | None) -> Iterator[Match]:
+    """See `Transaction.matches`. A position is the newest message when the search began, a score, and a key."""
     query = _expression(wanted.query)
     facts = ["(" + " | ".join(map(_quoted, group)) + ")" for group in wanted.facts]
     parameters: dict[str, Any] = {"query": " & ".join([f"({query})", *facts]), "ranked": query, "limit": _PAGE}
-    score, key = (None, None) if after is None else (repr(_SCORE.unpack(_BITS.pack(after[1]))[0]), after[2])
+    if after is None:
+        ((newest,),) = db.fetch_all("newest_indexed", {})
+        score, key = None, None
+    else:
+        newest, score, key = after[0], repr(_score(after[1])), after[2]
     while True:
-        found = db.fetch_all("match_messages", {**parameters, "after_score": score, "after_key": key})
+        place = {"newest": newest, "after_score": score, "after_key": key}
+        found = db.fetch_all("match_messages", {**parameters, **place})
         for family, content, number, fits in found:
-            yield Match((0, _BITS.unpack(_SCORE.pack(fits))[0], number), family, content, fits)
+            yield Match((newest, _BITS.unpack(_SCORE.pack(fits))[0], number, b""), family, content, fits)
         if len(found) < _PAGE:
             return
         score, key = repr(found[-1][3]), found[-1][2]
@@ -55,6 +60,11 @@ def document_text(document: Document) -> str:
             known.append(str(min(position, _MAX_POSITION)))
     found = [f"{_quoted(word)}:{','.join(positions)}" for word, positions in places.items()]
     return " ".join([*map(_quoted, document.facts), *found])
+
+
+def _score(bits: int) -> float:
+    score: float = _SCORE.unpack(_BITS.pack(bits))[0]
+    return score
 
 
 def _expression(node: Node) -> str:

@@ -1627,17 +1627,25 @@ DELETE FROM clew_message_index AS i WHERE i.family = :family::bigint
     AND NOT EXISTS (SELECT FROM clew_entry AS e WHERE e.family = :family::bigint AND e.content = i.content);
 
 -- name: match_messages
--- A page of the messages that a query finds, the best first, of equal ones the newest.
+-- A page of the messages that a query finds, none newer than one, the best first, of equal ones the newest.
 SELECT found.family, found.content, found.key, found.score
 FROM (
     SELECT m.family, m.content, m.key, ts_rank_cd(m.words, :ranked::text::tsquery, 1)::float8 AS score
     FROM clew_message_index AS m
-    WHERE m.words @@ :query::text::tsquery
+    WHERE m.words @@ :query::text::tsquery AND m.key <= :newest::bigint
 ) AS found
 WHERE :after_key::bigint IS NULL OR found.score < :after_score::text::float8
     OR found.score = :after_score::text::float8 AND found.key < :after_key::bigint
 ORDER BY found.score DESC, found.key DESC
 LIMIT :limit::bigint;
+
+-- name: newest_indexed
+-- The key that the newest message in the index has at most; where that may not be read, one that none has.
+SELECT coalesce(
+    CASE WHEN has_sequence_privilege(known.keys, 'USAGE, SELECT') THEN pg_sequence_last_value(known.keys::regclass) END,
+    9223372036854775807
+)
+FROM pg_get_serial_sequence('clew_message_index', 'key') AS known (keys);
 
 -- name: places_of_messages
 -- Where messages stand, by their order.

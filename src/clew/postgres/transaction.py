@@ -11,7 +11,7 @@ from clew import limits
 from clew.postgres import matching
 from clew.postgres.objects import searchable_or_none
 from clew.postgres.queries import SQL
-from clew.relational.transaction import Indexed, Key, Kind, Match, Row, Transaction, Wanted
+from clew.relational.transaction import Indexed, Key, Kind, Match, Position, Row, Transaction, Wanted
 
 Cursor = psycopg.Cursor[Row]
 
@@ -130,7 +130,7 @@ class PostgresTransaction(Transaction):
             place = {"family": family, "timeline": timeline}
             self.execute("insert_places", {**place, "contents": keys, "positions": positions, "seqs": seqs})
 
-    def matches(self, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
+    def matches(self, wanted: Wanted, after: Position | None) -> Iterator[Match]:
         return matching.matches(self, wanted, after)
 
     def places_of(self, messages: Sequence[tuple[int | None, Key]]) -> list[Row]:

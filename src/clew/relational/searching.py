@@ -49,7 +49,7 @@ class _Found(NamedTuple):
 
 def find(db: Transaction, search: MessageSearch) -> Page[SearchHit]:
     """See `Backend.search`; the index knows all there is."""
-    after = None if search.cursor is None else decode_cursor(_CURSOR, search.cursor, (int, int, int))
+    after = None if search.cursor is None else decode_cursor(_CURSOR, search.cursor, (int, int, int, bytes))
     query = parse(search.text)
     families = _families(db, search)
     if query is None or families == [] or search.limit == 0:
@@ -82,7 +82,8 @@ def _families(db: Transaction, search: MessageSearch) -> list[int] | None:
         if row is None:
             raise session_not_found(search.session_id)
         return [SessionRow(*row).family]
-    if search.cwd is None and search.source is None and search.owner is None:
+    is_of_all = search.status is not SessionStatus.DELETED  # of which there are few
+    if is_of_all and search.cwd is None and search.source is None and search.owner is None:
         return None
     parameters = {
         "active": search.status in (None, SessionStatus.ACTIVE),
@@ -223,7 +224,7 @@ def _equals(stored: bytes | None, wanted: str | None) -> bool:
 
 
 def _hits(db: Transaction, found: Sequence[_Found], query: Node) -> list[SearchHit]:
-    marked = list(terms(query))
+    marked = list(dict.fromkeys(terms(query)))
     return [_hit(db, item, marked) for item in found]
 
 

@@ -6,7 +6,7 @@ a dict that may hold more than a statement has use for: an engine picks what it 
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from clew.search.query import Node
@@ -32,6 +32,10 @@ class Indexed(NamedTuple):
     document: Document
 
 
+Position: TypeAlias = tuple[int, int, int, bytes]
+"""Where a match stands among all of a search, and what stays as it was when the search began."""
+
+
 class Wanted(NamedTuple):
     """What a search asks of the index: what is looked for, and facts of which every group must have one."""
 
@@ -42,7 +46,7 @@ class Wanted(NamedTuple):
 class Match(NamedTuple):
     """A message that the index found. `position` says where to go on behind it; a greater score is a better match."""
 
-    position: tuple[int, int, int]
+    position: Position
     family: int | None
     key: Key
     score: float
@@ -147,7 +151,7 @@ class Transaction(ABC):
         """Say where messages stand on a timeline: the key, position and writer of each. What is said already stays."""
 
     @abstractmethod
-    def matches(self, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
+    def matches(self, wanted: Wanted, after: Position | None) -> Iterator[Match]:
         """What the index finds, the best first as far as the engine goes, from behind a position on."""
 
     @abstractmethod

@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     r"""(?P<minus>-?)"(?P<phrase>[^"]*)(?:"(?P<star>\*?)|$)|[()]|(?P<not>(?:(?<!\S)|(?<=\())-(?=[^\s\-]))|[^\s()"]+"""
 )
 _NOT = "NOT"
+_QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f"), '"')  # what telephones and word processors make of them
 
 
 class Term(NamedTuple):
@@ -63,7 +64,8 @@ def terms(node: Node) -> Iterator[Term]:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = [(_NOT if match["not"] else match[0], match) for match in _TOKEN.finditer(text)]
+        found = _TOKEN.finditer(text.translate(_QUOTES))
+        self._tokens = [(_NOT if match["not"] else match[0], match) for match in found]
         self._at = 0
         self._terms = 0
 

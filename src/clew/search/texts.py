@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from clew.search.words import without_data
 
-VERSION = 1
+VERSION = 2
 """Of what is taken out of a message, and of how it is cut into words: another one means another index."""
 
 MAX_CHARS = 1_000_000

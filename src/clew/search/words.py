@@ -1,15 +1,17 @@
 """Words: what is looked for, and what a text is cut into.
 
-A word is a run of letters and digits, without differences of case, of diacritics, and of forms that Unicode calls
-compatible. Whatever else is written between them ends a word: `snake_case`, `a.b.c` and `/usr/lib` are several words in
-a row, so that each is found, and the whole as a phrase. `camelCase` is one word, because it is looked for in any case.
+A word is a run of letters and digits, without differences of case, of diacritics and points of vowels, and of forms
+that Unicode calls compatible. Whatever else is written between them ends a word: `snake_case`, `a.b.c` and `/usr/lib`
+are several words in a row, so that each is found, and the whole as a phrase. `camelCase` is one word, because it is
+looked for in any case.
 
 Scripts that are written without spaces have a word a character. What is looked for in them is then a phrase.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_WORD_CHARS = 64
@@ -21,9 +23,23 @@ _ALONE = (
     "\u0e00-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
     "\uf900-\ufaff\uff66-\uff9d\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-_MARKS = "\u0300-\u036f"  # combined with the letter before; those of other scripts change what a word means
+# What nobody types who looks for a word: combined with the letter before it, points of vowels in Hebrew and Arabic, and
+# what only makes a word longer.
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
+)
+# What makes another word of it: signs of vowels, which are no letters to Python; those of India with its letters.
+_SIGNS = (
+    "\u0711\u0730-\u074a\u07a6-\u07b0\u07eb-\u07f3"
+    "\u0900-\u0963\u0971-\u09f1\u0a00-\u0a75\u0a81-\u0aef\u0b00-\u0b6f\u0b71-\u0bf2\u0c00-\u0c76\u0c80-\u0c83"
+    "\u0c85-\u0d4e\u0d50-\u0d78\u0d7a-\u0df3"
+    "\u1b34-\u1b44\u1ba1-\u1bad\ua9b3-\ua9c0\uaa29-\uaa36\uabe3-\uabea\uabec\uabed"
+)
+_VOICED = "\u3099\u309a\uff9e\uff9f"  # of kana, where it is not written in one character with them
+_STROKES = str.maketrans("\u0111\u0127\u0131\u0142\u00f8\u0167", "dhilot")  # letters that Unicode takes no stroke from
 
-_RUN = re.compile(rf"[{_ALONE}]|(?:(?![{_ALONE}])[^\W_])(?:(?![{_ALONE}])[^\W_]|[{_MARKS}])*")
+_RUN = re.compile(rf"[{_ALONE}][{_VOICED}]?|(?:(?![{_ALONE}])[^\W_])(?:(?![{_ALONE}])[^\W_]|[{_MARKS}]|[{_SIGNS}])*")
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
 _MARK = re.compile(f"[{_MARKS}]")
 
@@ -70,10 +86,17 @@ def places(text: str) -> Iterator[Place]:
             yield Place(word, match.start(), match.end())
 
 
-def _folded(run: str) -> list[str]:
+def _folded(run: str) -> Sequence[str]:
     """A run of letters and digits as it is compared. A few characters of Unicode stand for several words."""
     if run.isascii():
         return [run.lower()[:MAX_WORD_CHARS]]
+    return _folded_often(run) if len(run) <= MAX_WORD_CHARS else _folded_anew(run)
+
+
+def _folded_anew(run: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKC", _MARK.sub("", unicodedata.normalize("NFKD", run))).casefold()
-    plain = unicodedata.normalize("NFKC", _MARK.sub("", unicodedata.normalize("NFKD", plain)))
-    return [word[:MAX_WORD_CHARS] for word in _RUN.findall(plain)]
+    plain = unicodedata.normalize("NFKC", _MARK.sub("", unicodedata.normalize("NFKD", plain))).translate(_STROKES)
+    return tuple(word[:MAX_WORD_CHARS] for word in _RUN.findall(plain))
+
+
+_folded_often = lru_cache(maxsize=20_000)(_folded_anew)

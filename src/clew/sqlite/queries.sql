@@ -1108,9 +1108,9 @@ WHERE h.family = :family AND h.key IN (SELECT d.id FROM message_index_docsize AS
 );
 
 -- name: match_messages
--- The newest messages below a key that a query finds, each with its score.
+-- The newest messages below a key, and not below another, that a query finds, each with its score.
 SELECT i.rowid, clew_rank(i.message_index, :weights) FROM message_index AS i
-WHERE i.message_index MATCH :query AND i.rowid < :below
+WHERE i.message_index MATCH :query AND i.rowid < :below AND i.rowid >= :floor
 ORDER BY i.rowid DESC
 LIMIT :limit;
 
@@ -1119,6 +1119,10 @@ LIMIT :limit;
 SELECT count(*), min(found.key) FROM (
     SELECT i.rowid AS key FROM message_index AS i WHERE i.message_index MATCH :query ORDER BY i.rowid DESC LIMIT :limit
 ) AS found;
+
+-- name: mean_length
+-- How many words a message in the index has. It takes a query, and a message that the query finds, to be told.
+SELECT clew_rank(i.message_index, NULL) FROM message_index AS i WHERE i.message_index MATCH :query AND i.rowid = :key;
 
 -- name: newest_indexed
 -- The greatest key of any message in the index, and how many there are at most.

@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from clew.errors import CorruptStateError
-from clew.relational.transaction import Indexed, Key, Kind, Match, Row, Transaction, Wanted
+from clew.relational.transaction import Indexed, Key, Kind, Match, Position, Row, Transaction, Wanted
 from clew.search.words import spaced
 from clew.sqlite import matching
 from clew.sqlite.queries import SQL
@@ -148,7 +148,7 @@ class SQLiteTransaction(Transaction):
         rows = [(key, timeline, position, seq) for key, position, seq in places]
         self._connection.executemany(SQL["insert_place"].text, rows)
 
-    def matches(self, wanted: Wanted, after: tuple[int, int, int] | None) -> Iterator[Match]:
+    def matches(self, wanted: Wanted, after: Position | None) -> Iterator[Match]:
         return matching.matches(self, wanted, after)
 
     def places_of(self, messages: Sequence[tuple[int | None, Key]]) -> list[Row]:

@@ -51,10 +51,10 @@ class SearchMethods(WatchMethods):
         `session_id`, `cwd`, `source`, `owner` and `status` of its session, `since` and `until` (not included) of the
         checkpoint that first has it. A message that forks and copies share is one hit: see `SearchHit`.
 
-        What was written before the call is found. The page's `next_cursor` leads to the next one: no message comes
-        twice, unless what is written or deleted meanwhile changes how rare a word is. What is written after the first
-        page is not on those that follow. The first search after much was written takes its time, because it indexes
-        that; others read and write meanwhile.
+        What was written before the call is found. The page's `next_cursor` leads to the next one, with the same query
+        and filters: no message comes twice and none is left out, whatever is written or deleted meanwhile. What is
+        written after the first page is not on those that follow. The first search after much was written takes its
+        time, because it indexes that; others read and write meanwhile.
         """
         checks.page(limit, 0, cursor)
         return self._backend.search(

@@ -1,7 +1,8 @@
 """Full text search: what is found, where it is shown, and who finds it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -81,10 +82,28 @@ def says(store: Store, texts: Iterable[str], title: str = "", **fields: Any) -> 
     return store.create_session(title, messages=[user(text) for text in texts], **fields)
 
 
+def _turned(store: Store, query: str, meanwhile: Callable[[], None]) -> list[UUID]:
+    """The sessions on all pages of a search, while something happens before each but the first."""
+    page = store.search(query, limit=3)
+    seen = [hit.session_id for hit in page]
+    while page.next_cursor is not None:
+        meanwhile()
+        page = store.search(query, limit=3, cursor=page.next_cursor)
+        seen += [hit.session_id for hit in page]
+    return seen
+
+
 class SearchContract(Contract):
     """What was written is found at once, by its words, in whatever session and branch it stands."""
 
     # -- what is found
+
+    def test_nothing_is_found_where_nothing_was_said(self, store: Store) -> None:
+        for query in ("red", "red fox", "red OR fox -hen"):
+            assert store.search(query).items == []
+        store.purge_session(says(store, ["red fox"]).id)
+        for query in ("red", "red fox", "red OR fox -hen"):
+            assert store.search(query).items == []
 
     def test_what_was_written_is_found_at_once_and_shown_where_it_stands(self, store: Store) -> None:
         session = says(store, ["one", "two"], "Title", cwd="/r", source="tool", source_id="1")
@@ -416,6 +435,31 @@ class SearchContract(Contract):
             if cursor is None:
                 break
         assert [(hit.session_id, hit.position) for hit in seen] == [(hit.session_id, hit.position) for hit in whole]
+
+    @pytest.mark.parametrize("query", ["boiler", "boiler burst", "boiler OR burst", "bo* -other"])
+    def test_pages_stay_complete_while_others_write(self, store: Store, query: str) -> None:
+        for number in range(12):
+            says(store, [f"boiler {'burst ' * (number % 5 + 1)}{number}"])
+        whole = {hit.session_id for hit in store.search(query, limit=99)}
+
+        def write() -> None:
+            says(store, ["boiler burst", "burst " * 20, "boiler", "another thing"])
+
+        seen = _turned(store, query, write)
+        assert (len(seen), set(seen)) == (12, whole)
+
+    @pytest.mark.parametrize("query", ["boiler", "boiler burst", "boiler OR burst"])
+    def test_pages_stay_complete_while_others_purge(self, store: Store, query: str) -> None:
+        made = [says(store, [f"boiler {'burst ' * (number % 5 + 1)}{number}"]).id for number in range(12)]
+        pending = list(made)
+
+        def purge() -> None:
+            for _ in range(2 if pending else 0):
+                store.purge_session(pending.pop())
+
+        seen = _turned(store, query, purge)
+        assert len(seen) == len(set(seen))
+        assert set(seen) >= set(pending)
 
     def test_a_page_of_none_is_empty(self, store: Store) -> None:
         says(store, ["red"])
