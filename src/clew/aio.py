@@ -15,7 +15,7 @@ from uuid import UUID
 
 from clew import limits
 from clew.backend import Children, Durability, OnConflict, Order, Report
-from clew.conversation.repair import Dangling
+from clew.conversation.repair import Answers, Dangling
 from clew.errors import UnavailableError
 from clew.model import (
     ACTIVE,
@@ -820,10 +820,10 @@ class AsyncStore:
         `session_id`, `cwd`, `source`, `owner` and `status` of its session, `since` and `until` (not included) of the
         checkpoint that first has it. A message that forks and copies share is one hit: see `SearchHit`.
 
-        What was written before the call is found. The page's `next_cursor` leads to the next one: no message comes
-        twice, unless what is written or deleted meanwhile changes how rare a word is. What is written after the first
-        page is not on those that follow. The first search after much was written takes its time, because it indexes
-        that; others read and write meanwhile.
+        What was written before the call is found. The page's `next_cursor` leads to the next one, with the same query
+        and filters: no message comes twice and none is left out, whatever is written or deleted meanwhile. What is
+        written after the first page is not on those that follow. The first search after much was written takes its
+        time, because it indexes that; others read and write meanwhile.
         """
         store = await self._opened()
         return await self._run(
@@ -886,20 +886,32 @@ class AsyncStore:
         *,
         checkpoint_id: Id | Label | Active = ACTIVE,
         dangling: Dangling = "interrupt",
+        results: Answers = "user",
         if_active: Id | None = None,
     ) -> Checkpoint | None:
         """Write a checkpoint whose conversation providers take, and make it active; None where nothing is wrong.
 
         With `dangling` "interrupt" a tool call without result gets one that says that it was interrupted, with "drop"
-        the call goes. A result that stands elsewhere is moved to its call, one that answers nothing is left out, ids
-        that are used twice are replaced, and what says nothing is left out. The new checkpoint is a child of the one
-        that is repaired, which stays as it is, and shares with it the messages before the first that changes; metadata
-        and attachments are taken over. ConflictError, and nothing is written, where another checkpoint has become
-        active meanwhile, or is not `if_active`.
+        the call goes. `results` says how calls in blocks are answered where the conversation does not show it: in
+        blocks of the "user", in those of a "tool" message, or by "messages" of the role tool. A result that stands
+        elsewhere is moved to its call, one that answers nothing is left out, ids that are used twice are replaced, and
+        what says nothing is left out. The new checkpoint is a child of the one that is repaired, which stays as it is,
+        and shares with it the messages before the first that changes; metadata and attachments are taken over.
+        ConflictError, and nothing is written, where another checkpoint has become active meanwhile, or is not
+        `if_active`.
+
+        InvalidRequestError for a session whose program keeps a form of its own in its messages, under a key of the name
+        of the source with _ for -, and would not read one without; a fork of it can be repaired, for everything else
+        that reads conversations.
         """
         store = await self._opened()
         return await self._run(
-            store.repair, session_id, checkpoint_id=checkpoint_id, dangling=dangling, if_active=if_active
+            store.repair,
+            session_id,
+            checkpoint_id=checkpoint_id,
+            dangling=dangling,
+            results=results,
+            if_active=if_active,
         )
 
     async def session_stats(self, session_id: Id, *, checkpoint_id: Id | Label | Active = ACTIVE) -> SessionStats:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from clew import limits
 from clew.backend import Children, NewAttachment, OnConflict, Order, Place, Report, session_missing
-from clew.conversation.repair import Dangling
+from clew.conversation.repair import Answers, Dangling
 from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.messages import encode_metadata
@@ -221,6 +221,11 @@ def children(value: Any) -> Children:
 
 def dangling(value: Any) -> Dangling:
     found: Dangling = _one_of(Dangling, value, "dangling")
+    return found
+
+
+def answers(value: Any) -> Answers:
+    found: Answers = _one_of(Answers, value, "results")
     return found
 
 

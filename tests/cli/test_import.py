@@ -44,7 +44,7 @@ def test_messages_become_a_session_and_the_broken_one_is_named(command, talk):
     assert lines[1].startswith(f"Imported {talk} (messages, ")
     assert lines[2:] == [
         "  Sessions:    1 created, 0 updated, 0 unchanged",
-        "  Checkpoints: 1 created, 0 known before",
+        "  Checkpoints: 2 created, 0 known before",
         "  Broken:      1 row (left out)",
         "    messages 2: is not an object",
     ]

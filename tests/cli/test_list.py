@@ -80,6 +80,9 @@ class TestFilters:
         monkeypatch.chdir(tmp_path)
         assert titles(command, "--cwd", "./x/../repo") == ["here"]
         assert titles(command, "--cwd", tmp_path / "repo") == ["here"]
+        assert titles(command, "--cwd", f"{tmp_path}/repo/") == ["here"]
+        command.create("there", cwd=r"D:\repo")
+        assert titles(command, "--cwd", r"D:\repo") == ["there"]
 
     def test_metadata_narrows_the_list_and_its_values_are_json_or_else_text(self, command):
         command.create("number", session_metadata={"n": 1, "run": "nightly"})

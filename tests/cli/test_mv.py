@@ -26,6 +26,17 @@ def test_sessions_follow_their_directory_and_are_found_by_the_old_one(command):
         assert [item["id"] for item in command.json("list", "--cwd", cwd)["sessions"]] == [str(here)]
 
 
+def test_separators_at_the_end_of_a_name_do_not_count(command):
+    session = command.create("here", cwd="/repo").id
+    command.lines("mv", "/repo/", "/moved/")
+    assert command.json("show", session)["cwd"] == "/moved"
+    assert [item["id"] for item in command.json("list", "--cwd", "/moved")["sessions"]] == [str(session)]
+    for root in ("/", "C:\\"):
+        before = command.json("show", session)["cwd"]
+        command.lines("mv", before, root)
+        assert command.json("show", session)["cwd"] == root
+
+
 def test_a_dry_run_changes_nothing(command):
     session = command.create("here", cwd="/repo").id
     assert command.lines("mv", "/repo", "/moved", "--dry-run")[-1] == "Would move 1 session"

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clew.conversation.pairing import Pairing
+from clew.conversation.parts import parts_of, result_text
 from clew.conversation.repair import INTERRUPTED, Dangling, repaired
 from clew.conversation.validity import flaws, light_parts
 from clew.model import Message
@@ -52,12 +54,16 @@ def assistant(content: Any = "well") -> Message:
     return {"role": "assistant", "content": content}
 
 
+def tool(blocks: list[dict[str, Any]]) -> Message:
+    return {"role": "tool", "content": blocks}
+
+
 def codes(messages: list[Message]) -> list[tuple[int, str]]:
     return [(flaw.position, flaw.code) for flaw in flaws(light_parts(messages))]
 
 
 THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
-BLOCKS = st.lists(st.one_of(IDS.map(use), TEXTS.map(text), st.just(THOUGHT)), max_size=4)
+BLOCKS = st.lists(st.one_of(IDS.map(use), TEXTS.map(text), st.just(THOUGHT), IDS.map(outcome)), max_size=4)
 ANSWERS = st.lists(st.one_of(IDS.map(outcome), TEXTS.map(text)), max_size=4)
 MESSAGES = st.lists(
     st.one_of(
@@ -65,6 +71,7 @@ MESSAGES = st.lists(
         BLOCKS.map(assistant), ANSWERS.map(user), TEXTS.map(user), TEXTS.map(assistant), IDS.map(call_item),
         IDS.map(output_item), st.just({"role": "system", "content": ""}), st.just({"kind": "of another form"}),
         st.builds(lambda id: {**chat_call(id), "content": [use(id)]}, IDS), st.builds(chat_call, content=TEXTS),
+        ANSWERS.map(tool), st.builds(lambda id: chat_call(id, content=[outcome(id)]), IDS),
     ),
     max_size=9,
 )  # fmt: skip
@@ -119,6 +126,13 @@ REFUSED = {
     "two of one id": ([chat_call("a", "a"), chat_result("a"), chat_result("a")], [(0, "duplicate_call")]),
     "a result again": ([chat_call("a"), chat_result("a"), chat_result("a")], [(2, "duplicate_result")]),
     "a call without id": ([chat_call(None), user()], [(0, "missing_id")]),
+    "a call and a result without id": ([chat_call(None), chat_result(None)], [(0, "missing_id"), (1, "missing_id")]),
+    "one of several in one message with the role tool": (
+        [assistant([use("a"), use("b")]), tool([outcome("a")]), user()], [(0, "call_without_result")],
+    ),
+    "a result of the assistant's": (
+        [chat_call("a"), assistant([outcome("a"), text("done")]), user()], [(1, "result_separated")],
+    ),
     "a result without id": ([user(), chat_result(None)], [(1, "missing_id")]),
     "a question without words": ([user(" "), assistant()], [(0, "empty_content")]),
     "an answer without words": ([user(), assistant(None)], [(1, "empty_content")]),
@@ -138,6 +152,14 @@ TAKEN = {
     "a call with empty text beside it": [chat_call("a", content=""), chat_result("a")],
     "calls told twice": [{**chat_call("a"), "content": [use("a")]}, chat_result("a")],
     "what a provider's own tools did": [assistant([{"type": "server_tool_use", "id": "s"}, text("found")])],
+    "calls answered by one with the role tool": [
+        chat_call("a", "b"),
+        tool([outcome("b"), outcome("a")]),
+    ],
+    "blocks answered by one with the role tool": [assistant([use("a"), use("b")]), tool([outcome("a"), outcome("b")])],
+    "a tool of the provider's own, answered where it is called": [
+        chat_call("a", content=[outcome("a"), text("found")])
+    ],
     "a search of the provider's": [{"type": "web_search_call", "id": "w", "status": "completed"}],
 }
 
@@ -200,3 +222,37 @@ def test_a_dropped_call_leaves_what_was_said_beside_it() -> None:
     assert repaired([assistant([text("I run it"), use("a")]), user()], "drop") == [
         assistant([text("I run it")]), user(),
     ]  # fmt: skip
+
+
+def test_results_without_ids_stay_with_the_calls_of_their_turn_in_order() -> None:
+    turn = [chat_call(None, None), chat_result(None, "1"), chat_result(None, "2")]
+    made = repaired(
+        [user(), *turn, user(), chat_call(None), chat_result(None, "3"), chat_call(None), user()], "interrupt"
+    )
+    results = {message["tool_call_id"]: message["content"] for message in made if message["role"] == "tool"}
+    asked = [call["id"] for message in made for call in message.get("tool_calls", ())]
+    assert [results[id][:2] for id in asked] == ["1", "2", "3", INTERRUPTED[:2]]
+
+
+def test_a_missing_result_joins_those_that_stand_in_one_message() -> None:
+    made = repaired([assistant([use("a"), use("b")]), tool([outcome("a")]), user()], "interrupt")
+    assert [message["role"] for message in made] == ["assistant", "tool", "user"]
+    assert [block["tool_use_id"] for block in made[1]["content"]] == ["b", "a"]
+    later = repaired([*TAKEN["blocks answered by one with the role tool"], assistant([use("c")]), user()], "interrupt")
+    assert (later[3]["role"], later[3]["content"][0]["tool_use_id"]) == ("tool", "c")
+
+
+def done(messages: list[Message]) -> int:
+    """How many results say that it is done, of those that answer a call."""
+    pairing, parts = Pairing(), [parts_of(message) for message in messages]
+    for position, message in enumerate(parts):
+        pairing.add(position, message)
+    pairing.end()
+    places = {(answer.position, answer.part) for answer in pairing.answers.values()}
+    found = [(place, result) for place, message in enumerate(parts) for result in message.results]
+    return sum((place, result.part) in places and result_text(result.value) == "done" for place, result in found)
+
+
+@given(MESSAGES, st.sampled_from(["interrupt", "drop"]))
+def test_a_repair_loses_no_result_of_a_call(messages: list[Message], dangling: Dangling) -> None:
+    assert done(repaired(messages, dangling)) == done(messages)

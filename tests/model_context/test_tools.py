@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -14,8 +16,10 @@ from mcp.client.stdio import stdio_client
 
 import clew
 from clew.mcp import create_server
+from clew.mcp.answers import MAX_ANSWER_CHARS
 
 DEADLINE = 60.0
+NOWHERE = "01a20a94-1111-7111-8111-111111111111"
 
 Call = Callable[..., dict[str, Any]]
 
@@ -166,6 +170,66 @@ def test_a_message_of_many_short_texts_is_cut_too(store: clew.Store, call: Call)
     assert len(json.dumps(shown)) < 2_000
 
 
+def test_an_answer_is_never_too_long_for_an_agent_and_says_what_is_missing(store: clew.Store, call: Call) -> None:
+    messages = [user(f"{number} {'x' * 3_900}") for number in range(100)]
+    session = store.create_session("T" * 9_000, messages=messages, cwd="/" + "d" * 20_000)
+    shown = call("show_session", session_id=str(session.id), limit=200)
+    assert shown["messages"] == messages[shown["start"] :]
+    assert f"{shown['start']} more messages, before {shown['start']}, " in shown["note"]
+    assert (shown["next_start"], len(json.dumps(shown, indent=2)) < MAX_ANSWER_CHARS + 2_000) == (None, True)
+    (listed,) = call("list_sessions")["sessions"]
+    assert listed["title"] == "T" * 200 + "… [8,800 more characters]"
+    assert len(json.dumps(call("search", query="99"))) < 2_000
+
+
+def test_a_long_conversation_is_read_whole_by_next_start(store: clew.Store, call: Call) -> None:
+    messages = [user(f"{number} {'x' * 3_900}") for number in range(100)]
+    session = store.create_session("long", messages=messages)
+    shown = call("show_session", session_id=str(session.id), start=0, limit=50)
+    read = [*shown["messages"]]
+    while shown["next_start"] is not None:
+        shown = call("show_session", session_id=str(session.id), start=shown["next_start"], limit=50)
+        read += shown["messages"]
+    assert read == messages
+    assert "note" not in shown
+
+
+def test_a_message_longer_than_an_answer_is_shown_where_so_much_is_asked_for(store: clew.Store, call: Call) -> None:
+    long = user("x" * (MAX_ANSWER_CHARS + 10_000))
+    session = store.create_session("long", messages=[user("before"), long])
+    shown = call("show_session", session_id=str(session.id), max_chars=100_000)
+    assert (shown["messages"], shown["start"]) == ([long], 1)
+
+
+def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = wrap(value)
+    return value
+
+
+ODD = {
+    "half a character": user("gasket \ud800"),
+    "a name with half a character": {**user("gasket"), "\ud800": 1},
+    "objects in objects": {**user("gasket"), "more": nested(240, lambda value: {"a": value})},
+    "lists in lists": {**user("gasket"), "more": nested(240, lambda value: [value])},
+    "many numbers": {**user("gasket"), "more": list(range(50_000))},
+    "a long name": {**user("gasket"), "n" * 50_000: 1},
+    "a number of many digits": {**user("gasket"), "more": 10**400},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_is_stored_can_be_found_and_shown(store: clew.Store, call: Call, name: str) -> None:
+    session = store.create_session("odd", messages=[ODD[name]])
+    store.create_session("plain", messages=[user("gasket")])
+    assert {hit["title"] for hit in call("search", query="gasket")["hits"]} == {"odd", "plain"}
+    (message,) = call("show_session", session_id=str(session.id))["messages"]
+    assert message["role"] == "user"
+    assert "gasket" in (message.get("content") or message["json"])
+    assert len(json.dumps(message, indent=2)) < 20_000
+
+
 def test_messages_are_appended_and_nothing_that_was_there_is_lost(store: clew.Store, call: Call) -> None:
     session = store.create_session("notes", messages=[user("before")])
     written = call("append", session_id=str(session.id), messages=[user("after")])
@@ -185,11 +249,18 @@ def test_a_new_session_is_begun_with_a_title(store: clew.Store, call: Call) -> N
 @pytest.mark.parametrize(
     ("tool", "arguments", "told"),
     [
-        ("show_session", {"session_id": "01a20a94-1111-7111-8111-111111111111"}, "not found"),
+        ("show_session", {"session_id": NOWHERE}, "not found"),
         ("show_session", {"session_id": "nonsense"}, "not a UUID"),
         ("append", {"messages": [{"role": "user"}]}, "title"),
         ("append", {"messages": []}, "messages"),
-        ("append", {"session_id": "01a20a94-1111-7111-8111-111111111111", "title": "t", "messages": [{}]}, "title"),
+        ("append", {"title": "", "messages": [{"role": "user"}]}, "title"),
+        ("append", {"title": "t", "messages": [{"role": "user"}, {"content": "x"}]}, "messages[1] has no role"),
+        ("append", {"title": "t", "messages": ["x"]}, "dictionary"),
+        (
+            "append",
+            {"session_id": "01a20a94-1111-7111-8111-111111111111", "title": "t", "messages": [user("x")]},
+            "title",
+        ),
         ("list_sessions", {"limit": 0}, "limit"),
         ("search", {"query": "x", "since": "yesterday"}, "since"),
     ],
@@ -225,3 +296,35 @@ def test_the_command_serves_a_store_on_standard_input_and_output(tmp_path: Path)
     run(main())
     with clew.open(path) as store:
         assert [session.title for session in store.list_sessions().items] == ["From an agent", "From before"]
+
+
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command, which has answered the first request."""
+    command = [sys.executable, "-m", "clew", "--store", str(tmp_path / "agent.db"), "mcp"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        print(json.dumps(INITIALIZE), file=running.stdin, flush=True)
+        assert json.loads(running.stdout.readline())["id"] == 1
+        yield running
+        running.kill()
+
+
+def test_the_command_ends_when_its_input_does(process: subprocess.Popen[str]) -> None:
+    rest, _ = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, rest) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal to a single process")
+def test_an_interrupt_ends_the_command_though_its_input_is_open(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    assert process.wait(DEADLINE) == -signal.SIGINT

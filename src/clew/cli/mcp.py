@@ -1,5 +1,7 @@
 """`clew mcp`."""
 
+import signal
+
 import click
 
 from clew.cli.errors import InvalidArgumentError
@@ -21,6 +23,9 @@ def mcp_command(app: App, read_only: bool) -> None:
         if (error.name or "").split(".")[0] not in ("mcp", "mcp_types", "pydantic"):
             raise
         raise InvalidArgumentError("clew mcp needs the extra: pip install 'clew[mcp]'") from None
+    # An interrupt ends the process at once: the SDK reads its input in a thread that nothing wakes, and asyncio would
+    # wait for that. What was acknowledged is stored; an agent ends the command by closing its input.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Opened once for all calls; read only where the store allows it, which one that is not there yet does not.
     with app.open_existing(read_only=True) if read_only else app.open() as store:
         create_server(store, read_only=read_only).run("stdio")

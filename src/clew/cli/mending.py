@@ -8,6 +8,7 @@ import click
 
 import clew
 from clew import wire
+from clew.adapters import RESULTS
 from clew.cli import lookup
 from clew.cli.errors import EXIT_FAILURE
 from clew.cli.lookup import Wanted
@@ -78,9 +79,15 @@ def repair_command(app: App, session: Wanted, checkpoint: Wanted | None, label: 
     with app.open_existing() as store:
         id = lookup.session_id(store, session)
         point: UUID | Active = clew.ACTIVE if place is None else lookup.find_place(store, id, place).id
-        active = store.get_session_summary(id).active_checkpoint_id
+        summary = store.get_session_summary(id)
         flaws = store.validate(id, checkpoint_id=point)
-        made = store.repair(id, checkpoint_id=point, dangling="drop" if drop else "interrupt", if_active=active)
+        made = store.repair(
+            id,
+            checkpoint_id=point,
+            dangling="drop" if drop else "interrupt",
+            results=RESULTS.get(summary.source or "", "user"),
+            if_active=summary.active_checkpoint_id,
+        )
         backend = store.backend_info()
     if app.json:
         form = {"session_id": str(id), "checkpoint_id": None if made is None else str(made.id)}

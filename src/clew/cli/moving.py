@@ -1,6 +1,5 @@
 """`clew mv`."""
 
-import re
 from collections.abc import Iterator
 
 import click
@@ -11,8 +10,6 @@ from clew.cli.errors import EXIT_FAILURE
 from clew.cli.options import App, absolute, json_option, pass_app
 from clew.cli.output import Line, Styled, backend_line, write_json, write_lines
 from clew.cli.text import counted, one_line, shorten
-
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 @click.command("mv")
@@ -28,7 +25,7 @@ def mv_command(app: App, old: str, new: str, owner: str | None, dry_run: bool) -
     Sessions are still found by their old directory. No file is touched.
     """
     with app.open_existing() as store:
-        moved = store.move_directory(_whole(old), _whole(new), owner=owner, dry_run=dry_run)
+        moved = store.move_directory(absolute(old), absolute(new), owner=owner, dry_run=dry_run)
         backend = store.backend_info()
     if app.json:
         write_json({**wire.moved(moved), "dry_run": dry_run, "backend": wire.backend_info(backend)})
@@ -36,11 +33,6 @@ def mv_command(app: App, old: str, new: str, owner: str | None, dry_run: bool) -
         write_lines([backend_line(backend), *_lines(moved, dry_run=dry_run)])
     if moved.damaged:
         click.get_current_context().exit(EXIT_FAILURE)
-
-
-def _whole(path: str) -> str:
-    """A directory as it is stored; one of Windows is whole wherever it is named."""
-    return path if not path or _WINDOWS.match(path) else absolute(path) or path
 
 
 def _lines(moved: clew.Moved, *, dry_run: bool) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, overload
 
 import click
 
@@ -21,6 +21,8 @@ from clew.opening import served_endpoint
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 ROLES = ("user", "assistant", "tool", "system")
+
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 class App:
@@ -152,6 +154,19 @@ def chosen_place(checkpoint: Wanted | None, label: str | None) -> Place | None:
     return checkpoint if label is None else Label(label)
 
 
+@overload
+def absolute(path: str) -> str: ...
+
+
+@overload
+def absolute(path: None) -> None: ...
+
+
 def absolute(path: str | None) -> str | None:
-    """A directory as it is stored: one that is given from here on is made whole, any other is left as it is."""
-    return path if path is None or Path(path).is_absolute() else os.path.normpath(Path(path).absolute())
+    """A directory as it is stored: made whole where it is given from here on, and without the end that shells complete.
+
+    One of Windows is whole wherever it is named, and left as it is.
+    """
+    if not path or _WINDOWS.match(path):
+        return path
+    return (path.rstrip("/") or "/") if Path(path).is_absolute() else os.path.normpath(Path(path).absolute())

@@ -4,7 +4,6 @@ A result says itself whether its call failed (``is_error``, or a status); text i
 is aborted where its result says that it was cancelled, or where it has none.
 """
 
-import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable
@@ -14,8 +13,9 @@ from typing import Any, Literal
 
 from clew import limits
 from clew.conversation.pairing import CallAt, Pairing
-from clew.conversation.parts import Result, parts_of, result_text
+from clew.conversation.parts import Parts, Result, parts_of, result_text
 from clew.conversation.repair import INTERRUPTED
+from clew.conversation.usage import Tokens, Usage, model_of, usage_of
 from clew.errors import InvalidRequestError
 from clew.model import Message
 from clew.times import to_micros
@@ -28,37 +28,6 @@ _CANCELLED = ("cancelled", "canceled", "interrupted", "aborted", "incomplete")
 _CANCELLED_BEGINNINGS = (INTERRUPTED, "TOOL_CALL_CANCELLED", "[Request interrupted by user")
 _TIME_KEYS = ("timestamp", "created_at", "created")
 _MILLIS_FROM = 100_000_000_000  # numbers from here on are milliseconds, as seconds they were after the year 5000
-
-_INPUT = ("input_tokens", "prompt_tokens")
-_OUTPUT = ("output_tokens", "completion_tokens")
-_CACHE_READ = ("cache_read_input_tokens", "cached_input_tokens", "cached_tokens", "cache_read_tokens")
-_CACHE_WRITE = (
-    "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens", "cache_write_tokens",
-)  # fmt: skip
-_COST = ("cost", "cost_usd", "costUSD", "total_cost")
-_DETAILS = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
-
-
-class Tokens:
-    """Tokens and cost, added up."""
-
-    def __init__(self) -> None:
-        self.messages = self.input = self.output = self.cache_read = self.cache_write = 0
-        self.cost: float | None = None
-
-    def add(self, message: Message) -> None:
-        """Add what a message tells of its usage."""
-        usage = message.get("usage") or message.get("usage_metadata")
-        usage = usage if isinstance(usage, dict) else {}
-        self.messages += bool(usage)
-        details: dict[str, Any] = next((usage[key] for key in _DETAILS if isinstance(usage.get(key), dict)), {})
-        self.input += _count(usage, _INPUT)
-        self.output += _count(usage, _OUTPUT)
-        self.cache_read += _count(usage, _CACHE_READ) or _count(details, _CACHE_READ)
-        self.cache_write += _count(usage, _CACHE_WRITE) or _count(details, _CACHE_WRITE)
-        cost = _cost(usage) if _cost(usage) is not None else _cost(message)
-        if cost is not None:
-            self.cost = cost + (self.cost or 0.0)
 
 
 class Counting:
@@ -73,7 +42,7 @@ class Counting:
         self.times = array("q")
         self._pairing = Pairing()
         self._outcomes: dict[CallAt, Outcome] = {}
-        self._usage_of: Any = None
+        self._usage: Usage | None = None
 
     def add(self, messages: Iterable[Message]) -> None:
         """Count the messages that come next."""
@@ -93,17 +62,28 @@ class Counting:
         self.roles[_role(message, parts.role)] += 1
         self._outcomes.update((call, _outcome(result)) for call, result in self._pairing.add(self.messages, parts))
         self.messages += 1
-        model = _model(message)
+        model = model_of(message)
         if model is not None:
             self.models[model] += 1
-        # Where one answer of a model is told in several messages, each of them has the usage of the whole.
-        answer = message.get("id") if message.get("usage") else None
-        if answer is None or answer != self._usage_of:
-            self.tokens.add(message)
-        self._usage_of = answer
+        self._add_usage(message, parts)
         time = _time(message)
         if time is not None:
             self.times.append(time)
+
+    def _add_usage(self, message: Message, parts: Parts) -> None:
+        """Count tokens and cost.
+
+        Of an answer told in several messages each has the usage of the whole, and the last of them the final one;
+        results of its first calls may stand between.
+        """
+        usage = usage_of(message)
+        if usage is None:
+            if not parts.results:
+                self._usage = None
+            return
+        is_same = self._usage is not None and usage.answer is not None and usage.answer == self._usage.answer
+        self.tokens.add(usage, instead_of=self._usage if is_same else None)
+        self._usage = usage
 
 
 def active_seconds(times: Iterable[int]) -> float:
@@ -115,7 +95,7 @@ def active_seconds(times: Iterable[int]) -> float:
 
 def _outcome(result: Result) -> Outcome:
     value = result.value
-    status = value.get("status")
+    status = _status(value)
     text = result_text(value).lstrip()
     if status in _CANCELLED or text.startswith(_CANCELLED_BEGINNINGS) or text.strip().lower() in _CANCELLED:
         return "aborted"
@@ -124,33 +104,16 @@ def _outcome(result: Result) -> Outcome:
     return "successful"
 
 
+def _status(value: dict[str, Any]) -> Any:
+    """How a result says that its call ended; LangChain's say it in fields that their adapter keeps beside them."""
+    rest = value.get("langgraph")
+    fields = rest.get("fields") if isinstance(rest, dict) else None
+    return value["status"] if "status" in value else fields.get("status") if isinstance(fields, dict) else None
+
+
 def _role(message: Message, role: str | None) -> str:
     kind = message.get("type")
     return role or (kind if isinstance(kind, str) and kind else "(none)")
-
-
-def _model(message: Message) -> str | None:
-    model = message.get("model")
-    if isinstance(model, dict):
-        model = model.get("id")
-    return model if isinstance(model, str) and model else None
-
-
-def _count(values: dict[str, Any], keys: tuple[str, ...]) -> int:
-    for key in keys:
-        value = values.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-    return 0
-
-
-def _cost(values: dict[str, Any]) -> float | None:
-    for key in _COST:
-        value = values.get(key)
-        value = value.get("total") if isinstance(value, dict) else value
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    return None
 
 
 def _time(message: Message) -> int | None:

@@ -3,7 +3,8 @@
 Three forms are known, by what they call a tool call:
 
 * "chat": OpenAI's chat form, ``tool_calls`` of the assistant, answered by messages with the role ``tool``;
-* "blocks": Anthropic's, blocks ``tool_use`` in the content, answered by blocks ``tool_result`` of the user;
+* "blocks": Anthropic's, blocks ``tool_use`` in the content, answered by blocks ``tool_result`` of the user, or, as
+  some frameworks write them, of a message with the role ``tool``;
 * "item": items of OpenAI's Responses, ``…_call`` with a ``call_id``, answered by ``…_output`` with the same.
 
 A message of any other form has no parts: it is neither counted nor refused, and stands in nobody's way.
@@ -77,7 +78,9 @@ def parts_of(message: Message) -> Parts:
         return _item(message)
     blocks = message.get("content")
     listed = blocks if isinstance(blocks, list) else []
-    results = tuple(_block_results(listed)) if role != "tool" else _chat_result(message)
+    results = tuple(_block_results(listed))
+    if role == "tool" and (not results or _id(message.get("tool_call_id"))):
+        results = _chat_result(message)
     blank = tuple(place for place, block in enumerate(listed) if _is_blank(block))
     speaks = role in ("user", "assistant")
     return Parts(
@@ -87,7 +90,7 @@ def parts_of(message: Message) -> Parts:
         blank=blank if speaks else (),
         is_empty=speaks and _says_nothing(message, listed, blank),
         may_be_last=role == "assistant" and blocks in ("", []),
-        ends=role != "tool" and (not results or len(results) < len(listed)),
+        ends=role == "assistant" or (role != "tool" and (not results or len(results) < len(listed))),
         lists_no_calls=role == "assistant" and message.get("tool_calls") == [],
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from clew.conversation.pairing import CallAt, Pairing, ResultAt, is_in_place, is_last
+from clew.conversation.pairing import CallAt, Pairing, ResultAt, Turns
 from clew.conversation.parts import Parts, parts_of
 from clew.model import Message
 from clew.reports import Flaw
@@ -21,8 +21,8 @@ def flaws(parts: Sequence[Parts]) -> list[Flaw]:
     pairing = Pairing()
     for position, message in enumerate(parts):
         pairing.add(position, message)
-    lost = pairing.end()
-    found = [*_calls(parts, pairing), *_results(parts, pairing, lost), *_empty(parts), *_empty_lists(parts)]
+    lost, turns = pairing.end(), Turns(parts)
+    found = [*_calls(turns, pairing), *_results(turns, pairing, lost), *_empty(parts), *_empty_lists(parts)]
     return sorted(found, key=lambda flaw: flaw.position)
 
 
@@ -32,12 +32,12 @@ def _light(parts: Parts) -> Parts:
     return parts._replace(results=tuple(result._replace(value={}) for result in parts.results))
 
 
-def _calls(parts: Sequence[Parts], pairing: Pairing) -> Iterable[Flaw]:
+def _calls(turns: Turns, pairing: Pairing) -> Iterable[Flaw]:
     for call in pairing.calls:
         if call.id is None:
             yield _of(call, "missing_id", f"the tool call of {call.name} has no id")
         elif call not in pairing.answers:
-            if is_last(parts, call):
+            if turns.is_last(call):
                 yield _of(call, "interrupted", f"{_named(call)} has no result, and the conversation ends with it")
             else:
                 yield _of(call, "call_without_result", f"{_named(call)} has no result")
@@ -45,17 +45,21 @@ def _calls(parts: Sequence[Parts], pairing: Pairing) -> Iterable[Flaw]:
         yield _of(call, "duplicate_call", f"{_named(call)} has an id that an earlier one has")
 
 
-def _results(parts: Sequence[Parts], pairing: Pairing, lost: Sequence[ResultAt]) -> Iterable[Flaw]:
+def _results(turns: Turns, pairing: Pairing, lost: Sequence[ResultAt]) -> Iterable[Flaw]:
     for call, result in pairing.answers.items():
-        if result.position <= call.position:
+        if result.id is None:
+            yield _nameless(result)
+        elif turns.is_in_place(call, result):
+            continue
+        elif result.position <= call.position:
             yield _of(result, "result_before_call", f"the result of {_named(call)} comes before it")
-        elif not is_in_place(parts, call, result):
+        else:
             yield _of(result, "result_separated", f"the result of {_named(call)} does not follow it at once")
     for result in pairing.again:
         yield _of(result, "duplicate_result", f"tool call {_id(result)} has a result already")
     for result in lost:
         if result.id is None:
-            yield _of(result, "missing_id", "a result does not say of which tool call it is")
+            yield _nameless(result)
         else:
             yield _of(result, "result_without_call", f"there is no tool call {_id(result)} that this could answer")
 
@@ -82,6 +86,10 @@ def is_refused_as_empty(message: Parts, *, is_last: bool) -> bool:
 
 def _of(at: CallAt | ResultAt, code: str, message: str) -> Flaw:
     return Flaw(code=code, position=at.position, id=at.id, message=message)
+
+
+def _nameless(result: ResultAt) -> Flaw:
+    return _of(result, "missing_id", "a result does not say of which tool call it is")
 
 
 def _named(call: CallAt) -> str:

@@ -18,6 +18,7 @@ from clew.relational.transaction import Transaction
 from clew.reports import Moved, MovedSession
 
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def find(db: Transaction, move: DirectoryMove) -> Moved:
@@ -37,12 +38,18 @@ def moved_to(cwd: str, old: str, new: str) -> str | None:
     rest = cwd[len(beginning) :]
     if not cwd.startswith(beginning) or (rest and rest[0] not in separators):
         return None
-    if not rest.strip(separators):  # the directory itself, however its end is written
-        return new
     into = _separators(new)
+    if not rest.strip(separators):  # the directory itself, however its end is written
+        return _without_end(new, into)
     if into != separators:
         rest = rest.replace("/", "\\") if "\\" in into else rest.replace("\\", "/")
     return new.rstrip(into) + rest
+
+
+def _without_end(path: str, separators: str) -> str:
+    """A directory as programs name the one that they are in: with a separator at its end only where it is a root."""
+    bare = path.rstrip(separators)
+    return path if not bare or _DRIVE.fullmatch(bare) else bare
 
 
 def copy_former(db: Transaction, origin: SessionRow, copy: Head) -> None:

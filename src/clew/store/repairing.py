@@ -3,11 +3,12 @@
 from clew import checks, limits
 from clew.backend import checkpoint_not_found
 from clew.conversation.parts import Parts
-from clew.conversation.repair import Dangling, repaired
+from clew.conversation.repair import Answers, Dangling, repaired
 from clew.conversation.validity import flaws, light_parts
+from clew.errors import InvalidRequestError
 from clew.ids import to_id
 from clew.messages import decode_messages
-from clew.model import ACTIVE, SAME, Active, Checkpoint, CheckpointSummary, Label, Message, Same
+from clew.model import ACTIVE, SAME, Active, Checkpoint, CheckpointSummary, Label, Message, Same, SessionSummary
 from clew.reports import Flaw
 from clew.store.base import Id
 from clew.store.keys import KeyMethods
@@ -39,29 +40,37 @@ class RepairMethods(KeyMethods):
         *,
         checkpoint_id: Id | Label | Active = ACTIVE,
         dangling: Dangling = "interrupt",
+        results: Answers = "user",
         if_active: Id | None = None,
     ) -> Checkpoint | None:
         """Write a checkpoint whose conversation providers take, and make it active; None where nothing is wrong.
 
         With `dangling` "interrupt" a tool call without result gets one that says that it was interrupted, with "drop"
-        the call goes. A result that stands elsewhere is moved to its call, one that answers nothing is left out, ids
-        that are used twice are replaced, and what says nothing is left out. The new checkpoint is a child of the one
-        that is repaired, which stays as it is, and shares with it the messages before the first that changes; metadata
-        and attachments are taken over. ConflictError, and nothing is written, where another checkpoint has become
-        active meanwhile, or is not `if_active`.
+        the call goes. `results` says how calls in blocks are answered where the conversation does not show it: in
+        blocks of the "user", in those of a "tool" message, or by "messages" of the role tool. A result that stands
+        elsewhere is moved to its call, one that answers nothing is left out, ids that are used twice are replaced, and
+        what says nothing is left out. The new checkpoint is a child of the one that is repaired, which stays as it is,
+        and shares with it the messages before the first that changes; metadata and attachments are taken over.
+        ConflictError, and nothing is written, where another checkpoint has become active meanwhile, or is not
+        `if_active`.
+
+        InvalidRequestError for a session whose program keeps a form of its own in its messages, under a key of the name
+        of the source with _ for -, and would not read one without; a fork of it can be repaired, for everything else
+        that reads conversations.
         """
-        wanted = checks.dangling(dangling)
+        wanted, answers = checks.dangling(dangling), checks.answers(results)
         expected = None if if_active is None else to_id(if_active, "if_active")
         point = self._point(session_id, checkpoint_id)
         if point is None:
             return None
-        active = self._active_id(point)
+        session = self._backend.get_session_summary(point.session_id)
         messages: list[Message] = []
         for start in range(0, point.message_count, limits.STATS_BATCH):
             messages += self._slice(point, start)
-        made = repaired(messages, wanted)
-        if made is messages or made == messages:
+        made = repaired(messages, wanted, answers)
+        if made == messages:
             return None
+        _check_readable(session, messages)
         kept = _same(messages, made)
         attached: dict[str, bytes | Same] = {item.name: SAME for item in self._backend.list_attachments(point.id, "")}
         return self.append(
@@ -70,11 +79,8 @@ class RepairMethods(KeyMethods):
             parent_id=point.id,
             after=kept,
             attachments=attached,
-            if_active=active if expected is None else expected,
+            if_active=session.active_checkpoint_id if expected is None else expected,
         )
-
-    def _active_id(self, point: CheckpointSummary) -> Id | None:
-        return self._backend.get_session_summary(point.session_id).active_checkpoint_id
 
     def _slice(self, point: CheckpointSummary, start: int) -> list[Message]:
         """Some messages of a checkpoint, so that a long conversation is not read as a whole."""
@@ -93,6 +99,15 @@ class RepairMethods(KeyMethods):
         if point.session_id != session:
             raise checkpoint_not_found(point.id)
         return point
+
+
+def _check_readable(session: SessionSummary, messages: list[Message]) -> None:
+    own = (session.source or "").replace("-", "_")
+    if any(isinstance(message.get(own), dict) for message in messages):
+        raise InvalidRequestError(
+            f"session {session.id} is of {session.source}, which keeps more in its messages than a repair can write, "
+            "and would not read them any more: repair a fork of it"
+        )
 
 
 def _same(before: list[Message], after: list[Message]) -> int:

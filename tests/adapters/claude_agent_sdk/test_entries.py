@@ -43,9 +43,9 @@ LINES = [
     {"type": "x", "message": {"content": "no role"}},
     {"type": "x", "message": {"role": None, "content": None}},
     {"type": "x", "message": {"role": "user", "content": None}, "role": "a", "content": "b"},
-    {"type": "x", "entry": {"message": {}}, "role": "user", "content": "looks like one that is stored"},
-    {"type": "x", "entry": None},
-    {"entry": {"entry": {}}, "type": "y"},
+    {"type": "x", "claude_agent_sdk": {"message": {}}, "role": "user", "content": "looks like one that is stored"},
+    {"type": "x", "claude_agent_sdk": None},
+    {"claude_agent_sdk": {"claude_agent_sdk": {}}, "type": "y"},
     {"type": "user", "message": {"role": "", "content": ["NUL \0, half a pair \ud83d, 🙂"]}, "\0": "\ud800"},
     {"type": "x", "": {"": []}},
     {},
@@ -60,7 +60,7 @@ def test_lines_come_back_equal_and_in_the_order_of_their_keys(store: clew.Store)
 
 
 def test_a_long_text_is_stored_once() -> None:
-    for entry in (said("long"), ANSWER, {"type": "x", "entry": "long"}):
+    for entry in (said("long"), ANSWER, {"type": "x", "claude_agent_sdk": "long"}):
         stored = to_message(entry)
         assert json.dumps(stored).count("long") == json.dumps(entry).count("long")
         assert len(json.dumps(stored)) <= len(json.dumps(entry)) + 80
@@ -82,10 +82,10 @@ def test_what_cannot_be_kept_is_refused_and_nothing_is_added(file_store: clew.St
 @pytest.mark.parametrize(
     "message",
     [
-        {"role": "user", "content": "x", "entry": {"type": "user"}},
-        {"role": "user", "content": "x", "entry": 7},
-        {"content": "x", "entry": {"message": {}}},
-        {"entry": 7},
+        {"role": "user", "content": "x", "claude_agent_sdk": {"type": "user"}},
+        {"role": "user", "content": "x", "claude_agent_sdk": 7},
+        {"content": "x", "claude_agent_sdk": {"message": {}}},
+        {"claude_agent_sdk": 7},
     ],
 )
 def test_a_message_that_is_no_stored_line_is_damage_not_a_shorter_transcript(file_store: clew.Store, message) -> None:
@@ -170,6 +170,13 @@ def test_a_bad_key_is_refused_and_nothing_is_made(file_store: clew.Store, key) -
         with pytest.raises(clew.InvalidRequestError):
             run(call)
     assert file_store.list_sessions().total == 0
+
+
+@pytest.mark.parametrize("missing", ["project_key", "session_id"])
+def test_subagents_are_not_listed_of_a_key_that_lacks_a_part(file_store: clew.Store, missing: str) -> None:
+    key = {name: part for name, part in KEY.items() if name != missing}
+    with pytest.raises(clew.InvalidRequestError, match=missing):
+        run(ClewSessionStore(file_store).list_subkeys(key))
 
 
 def test_a_key_that_is_too_long_is_refused_where_it_is_written(file_store: clew.Store) -> None:

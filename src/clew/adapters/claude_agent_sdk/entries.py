@@ -10,7 +10,7 @@ from uuid import UUID
 
 from clew import CorruptStateError, Message
 
-_LINE = "entry"
+_LINE = "claude_agent_sdk"
 """Where the rest of a line is; a line that has such a key itself is kept whole below it."""
 
 
