@@ -50,6 +50,9 @@ _JSON: list[Any] = [
 ]
 
 
+_HEADER_BYTES = 100
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path)) as connection:
@@ -84,6 +87,16 @@ def run(path: Path, statement: str) -> None:
     with _opened(path) as connection:
         connection.execute(statement)
         connection.commit()
+
+
+def damage(path: Path, text: bytes | None = None) -> None:
+    """Destroy the first page that holds a text; without one, the page that says which tables there are."""
+    held = bytearray(path.read_bytes())
+    size = int.from_bytes(held[16:18])
+    start = _HEADER_BYTES if text is None else held.index(text) // size * size
+    end = (start // size + 1) * size
+    held[start:end] = b"\x07" * (end - start)
+    path.write_bytes(held)
 
 
 def load(script: Path, path: Path) -> Path:

@@ -288,6 +288,42 @@ class TestMessages:
         bring(store, talk.write(file))
         assert brief(active(store))[-4:] == ["a:Seen.", "u:Faster", "a:Yes.", "u:Slower"]
 
+    def test_a_command_of_the_program_and_what_it_printed_are_told_to_the_model(
+        self, store: clew.Store, file: Path
+    ) -> None:
+        talk = simple_talk()
+        shown = ["<command-name>/context</command-name>", "<local-command-stdout>12k of 200k</local-command-stdout>"]
+        for number, content in enumerate(shown):
+            talk.add("system", f"c{number}", subtype="local_command", content=content, level="info")
+        talk.says("u3", "So much?")
+        bring(store, talk.write(file))
+        assert [message["content"] for message in active(store)[-3:]] == [*shown, "So much?"]
+        assert {message["role"] for message in active(store)[-3:]} == {"user"}
+
+    @pytest.mark.parametrize(
+        "between",
+        [
+            ("system", {"subtype": "local_command", "content": "<command-name>/context</command-name>"}),
+            (
+                "attachment",
+                {"attachment": {"type": "queued_command", "prompt": "<command-name>/context</command-name>"}},
+            ),
+        ],
+    )
+    def test_what_the_user_does_while_a_tool_runs_comes_after_its_result(
+        self, store: clew.Store, file: Path, between: tuple[str, Row]
+    ) -> None:
+        talk = Talk()
+        talk.says("u1", "List")
+        talk.answers("a1", use("t1"))
+        talk.add(between[0], "b1", **between[1])
+        talk.results("r1", "t1")
+        talk.answers("a2", "Listed.")
+        bring(store, talk.write(file))
+        assert [brief(messages) for messages in leaves(store)] == [
+            ["u:List", "a:+t1", "t:t1", "u:<command-name>/context</command-name>", "a:Listed."]
+        ]
+
 
 class TestTree:
     @pytest.mark.parametrize("follows", ["a1", "a2", "a3", "r1", "r2"])
@@ -464,6 +500,11 @@ class TestFacts:
         assert self.titled(store, file, *own, *named) == ("Ours", "user")
         assert self.titled(store, file, *own, *named, cleared) == ("Two bugs", "generated")
 
+    def test_a_given_title_is_whole_however_long(self, store: clew.Store, file: Path) -> None:
+        long = "Why the parser of the second generation forgets its state after a rewind, and what to do"
+        assert self.titled(store, file, {"type": "ai-title", "aiTitle": long}) == (long, "generated")
+        assert self.titled(store, file, {"type": "custom-title", "customTitle": f"\n{long}\x1b["})[0] == f"{long} ["
+
     @pytest.mark.parametrize(
         "boilerplate",
         [
@@ -485,15 +526,32 @@ class TestFacts:
         assert session_of(store).title == "The real one"
         assert len(active(store)) == 2
 
-    def test_a_session_of_commands_alone_is_named_by_the_first(self, store: clew.Store, file: Path) -> None:
-        talk = Talk()
-        talk.says(
-            "u1",
-            "<command-name>/review</command-name>\n<command-args>PR 7</command-args>",
-        )
+    @pytest.mark.parametrize("is_local", [False, True])
+    def test_a_session_of_commands_alone_is_named_by_the_first(
+        self, store: clew.Store, file: Path, is_local: bool
+    ) -> None:
+        talk, command = Talk(), "<command-name>/review</command-name>\n<command-args>PR 7</command-args>"
+        if is_local:
+            talk.add("system", "u1", subtype="local_command", content=command)
+        else:
+            talk.says("u1", command)
         talk.answers("a1", "Fine.")
         bring(store, talk.write(file))
         assert session_of(store).title == "/review PR 7"
+
+    def test_a_tag_that_was_cleared_is_gone_and_what_somebody_else_noted_stays(
+        self, store: clew.Store, file: Path
+    ) -> None:
+        talk = simple_talk()
+        talk.beside("tag", tag="later")
+        bring(store, talk.write(file))
+        session = session_of(store)
+        assert told(session)["tag"] == "later"
+        store.update_session(session.id, metadata={**told(session), "own": None})
+        talk.beside("tag", tag="")
+        bring(store, talk.write(file))
+        assert "tag" not in told(session_of(store))
+        assert told(session_of(store))["own"] is None
 
     def test_the_session_has_its_model_branch_version_times_tag_and_origin(self, store: clew.Store, file: Path) -> None:
         talk = simple_talk()

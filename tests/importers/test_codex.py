@@ -223,7 +223,7 @@ class TestCalls:
         messages = imported(store, file, lines)
         calls = {made["id"]: made["function"] for message in messages for made in message.get("tool_calls", [])}
         results = {message["tool_call_id"]: message for message in messages if message["role"] == "tool"}
-        assert calls["c1"] == {"name": "apply_patch", "arguments": "*** Begin"}
+        assert calls["c1"] == {"name": "apply_patch", "arguments": '{"input":"*** Begin"}'}
         assert calls["c2"] == {"name": "local_shell", "arguments": '{"type":"exec","command":["ls"]}'}
         assert calls["g1"] == {"name": "image_generation", "arguments": '{"prompt":"cat"}'}
         assert {id: result["content"] for id, result in results.items()} == {
@@ -313,6 +313,15 @@ class TestAnswers:
         ]
         marked = [message.get("status") for message in imported(store, file, lines)]
         assert marked == [None, "aborted", None, None, None, None]
+
+    @pytest.mark.parametrize("role", ["user", "developer"])
+    def test_an_aborted_turn_is_known_by_what_codex_tells_the_model_before_the_event(
+        self, store: clew.Store, file: Path, role: str
+    ) -> None:
+        marker = user("<turn_aborted>\nThe user interrupted the previous turn on purpose.\n</turn_aborted>", role)
+        aborted = event("turn_aborted", reason="interrupted")
+        messages = imported(store, file, [meta(), user("a"), said("so"), marker, aborted, user("b"), said("B")])
+        assert [message.get("status") for message in messages] == [None, "aborted", None, None, None]
 
 
 class TestBranches:
@@ -421,6 +430,11 @@ class TestSession:
         assert session.title == "Three"
         assert (session.metadata or {})["import"]["title_origin"] == "user"
 
+    def test_an_action_that_codex_tells_of_is_no_title(self, store: clew.Store, file: Path) -> None:
+        action = "<user_action>\n  <context>User initiated a review task.</context>\n</user_action>"
+        imported(store, file, [meta(), user(action), said("Two findings"), user("Fix them")])
+        assert only_session(store).title == "Fix them"
+
     def test_an_archived_session_says_so_after_it_has_moved_too(self, store: clew.Store, tmp_path: Path) -> None:
         file = write(rollout(tmp_path), [meta(), user("a"), said("b")])
         CODEX.run(store, tmp_path)
@@ -431,6 +445,18 @@ class TestSession:
         report = CODEX.run(store, tmp_path)
         assert report.checkpoints_created == 0
         assert described(only_session(store))["archived"] is True
+
+    def test_one_that_was_taken_out_of_the_archive_is_archived_no_more(self, store: clew.Store, tmp_path: Path) -> None:
+        file = write(rollout(tmp_path), [meta(), user("a"), said("b")])
+        archived = tmp_path / "archived_sessions" / file.name
+        archived.parent.mkdir()
+        CODEX.run(store, tmp_path)
+        file.rename(archived)
+        CODEX.run(store, tmp_path)
+        archived.rename(file)
+        CODEX.run(store, tmp_path)
+        assert "archived" not in described(only_session(store))
+        assert CODEX.run(store, tmp_path).sessions_unchanged == 1
 
     def test_a_compressed_rollout_is_read_unless_it_lies_beside_the_plain_one(
         self, store: clew.Store, tmp_path: Path

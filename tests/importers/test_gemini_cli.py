@@ -26,6 +26,7 @@ from clew.errors import InvalidRequestError
 from clew.importers import ImportReport, find_importer
 from clew.importers.gemini_cli import GeminiCliImporter, tree
 from clew.importers.records import ListedRecords
+from clew.importers.reimport import reimport
 from clew.importers.steps import Notes, Step
 
 GEMINI = GeminiCliImporter()
@@ -325,6 +326,39 @@ class TestSession:
         session = only_session(store)
         assert (session.title, described(session)["tag"]) == ("my tag", "my tag")
         assert [message["role"] for message in conversation(store)] == ["user", "assistant", "tool", "assistant"]
+
+    def test_of_a_saved_chat_has_results_of_calls_that_came_without_an_id(
+        self, store: clew.Store, tmp_path: Path
+    ) -> None:
+        """The API gives calls no id; Gemini CLI makes one up and writes it to the result alone."""
+        calls: list[Any] = [{"functionCall": {"name": name, "args": {}}} for name in ("look", "find", "look")]
+        results = [{"functionResponse": {"name": "find", "id": "find-1", "response": {"output": "f"}}}]
+        history = [
+            {"role": "user", "parts": [{"text": "first"}]},
+            {"role": "model", "parts": calls},
+            {"role": "user", "parts": [answered("look-1", "one"), *results]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {"output": "two"}}}]},
+            {"role": "model", "parts": [{"functionCall": {"id": "own", "name": "look", "args": {}}}]},
+            {"role": "user", "parts": [answered("own", "three")]},
+        ]
+        path = tmp_path / "checkpoint-a.json"
+        path.write_text(json.dumps(history))
+        GEMINI.run(store, path)
+        made = conversation(store)
+        called = [call["id"] for message in made for call in message.get("tool_calls", [])]
+        told = {message["tool_call_id"]: message["content"] for message in made if message["role"] == "tool"}
+        assert told == dict(zip(called, ["one", "f", "two", "three"], strict=True))
+
+    def test_of_a_document_that_has_grown_can_be_read_again_as_it_was_kept(self, store: clew.Store, file: Path) -> None:
+        document = file.with_suffix(".json")
+        listed = [U1, G1, user("u2", "second"), G2]
+        for number in range(1, len(listed) + 1):
+            about = {**header(), "lastUpdated": f"2026-01-01T00:00:{number:02}Z"}
+            document.write_text(json.dumps({**about, "messages": listed[:number]}))
+            GEMINI.run(store, document)
+        assert leaves(store) == [["first", "one", "second", "two"]]
+        (report,) = reimport(store)
+        assert (report.broken, report.checkpoints_created) == ((), 0)
 
 
 class TestImport:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.importers.databases import changed, load, make, put, run, spoil
+from tests.importers.databases import changed, damage, load, make, put, run, spoil
 from tests.importers.imported import (
     contents,
     conversation,
@@ -135,6 +135,25 @@ class TestMessages:
         assert made[2]["content"][1]["image_url"]["url"] == "data:image/png;base64,AAAA"
         assert "is_error" not in made[2]
         assert (made[0]["id"], made[0]["timestamp"]) == ("m1", "2026-08-01T10:00:01Z")
+
+    def test_what_a_result_tells_the_user_alone_is_not_told_twice(self, store: clew.Store, talk: Talk) -> None:
+        def shown(said: str, *audience: str) -> dict[str, Any]:
+            return {**text(said), "annotations": {"audience": list(audience)}}
+
+        talk.says("assistant", call("c1"), call("c2"))
+        twice = {"content": [shown("a.txt", "assistant"), shown("a.txt", "user"), text("b.txt")]}
+        talk.says("user", result("c1", twice), result("c2", {"content": [shown("seen", "user")]}))
+        assert texts(imported(store, talk.path)) == ["shell,shell", "a.txt+b.txt", "seen"]
+
+    def test_links_and_sounds_of_a_result_are_files(self, store: clew.Store, talk: Talk) -> None:
+        link = {"type": "resource_link", "uri": "file:///a.txt", "name": "a.txt", "mimeType": "text/plain"}
+        talk.says("assistant", call("c1"))
+        talk.says("user", result("c1", {"content": [link, {"type": "audio", "data": "AAAA", "mimeType": "audio/wav"}]}))
+        files = [part["file"] for part in imported(store, talk.path)[1]["content"]]
+        assert files == [
+            {"url": "file:///a.txt", "filename": "a.txt", "media_type": "text/plain"},
+            {"file_data": "data:audio/wav;base64,AAAA"},
+        ]
 
     def test_results_as_older_versions_have_them(self, store: clew.Store, talk: Talk) -> None:
         talk.says("assistant", call("c1"), call("c2"))
@@ -327,6 +346,27 @@ class TestWhatIsNotAsExpected:
         talk.says("user", {"type": "hologram"})
         with pytest.raises(InvalidRequestError, match=r"no message that could be read.*1 content hologram"):
             GOOSE.run(store, talk.path)
+
+    def test_a_damaged_page_takes_no_more_than_what_is_on_it(self, store: clew.Store, talk: Talk) -> None:
+        run(talk.path, "CREATE INDEX messages_of_a_session ON messages (session_id)")
+        for number in range(40):
+            talk.says("user", text(f"said {number} {'x' * 500}"))
+        damage(talk.path, b"said 20 ")
+        report = GOOSE.run(store, talk.path)
+        lost = {finding.id for finding in report.broken if finding.why == "is on a damaged page"}
+        assert report.messages + len(lost) == 40
+        assert 1 <= len(lost) <= 8
+        said = texts(conversation(store))
+        assert (said[0].split()[1], said[-1].split()[1]) == ("0", "39")
+
+    def test_a_database_of_which_nothing_can_be_read_is_an_error_that_says_so(
+        self, store: clew.Store, talk: Talk
+    ) -> None:
+        talk.says("user", text("x"))
+        damage(talk.path)
+        assert find_importer(talk.path.parent).name == "goose"
+        with pytest.raises(InvalidRequestError, match="is damaged"):
+            GOOSE.run(store, talk.path.parent)
 
     def test_a_column_that_is_no_json_is_named(self, store: clew.Store, talk: Talk) -> None:
         talk.says("user", text("one"))

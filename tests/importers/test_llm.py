@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.importers.databases import load, make, put, run, spoil
+from tests.importers.databases import damage, load, make, put, run, spoil
 from tests.importers.imported import (
     contents,
     conversation,
@@ -24,7 +24,7 @@ from tests.importers.imported import (
 )
 
 import clew
-from clew.errors import InvalidRequestError
+from clew.errors import CorruptStateError, InvalidRequestError
 from clew.importers import find_importer
 from clew.importers.llm import LlmImporter
 from clew.importers.reimport import reimport
@@ -188,8 +188,9 @@ class TestThreads:
         made = imported(store, log.path)
         assert texts(made) == ["a novel and why?+image_url", "up,down", "A+image_url", "bad", "web", "page", "so"]
         assert made[0]["content"][1] == {"type": "image_url", "image_url": {"url": DATA}}
-        assert (made[1]["reasoning_content"], made[1]["tool_calls"][1]["id"]) == ("hm", "call-1")
-        assert (made[3]["tool_call_id"], made[3]["is_error"], made[2]["name"]) == ("call-1", True, "up")
+        unnamed = made[1]["tool_calls"][1]["id"]
+        assert (made[1]["reasoning_content"], unnamed) == ("hm", f"{made[1]['id']}:1")
+        assert (made[3]["tool_call_id"], made[3]["is_error"], made[2]["name"]) == (unnamed, True, "up")
         assert lost_records(LLM, log.path) == []
 
     def test_what_two_programs_said_at_once_are_branches(self, store: clew.Store, log: Log) -> None:
@@ -239,6 +240,32 @@ class TestConversationsOfBefore:
         assert (made[2]["reasoning_content"], made[2]["usage"], made[2]["model"]) == ("hm", USAGE, "m0")
         assert (made[4]["tool_calls"][0]["function"]["arguments"], made[5]["is_error"]) == ('{"a":1}', True)
         assert (only_session(store).title, only_session(store).source_id) == ("why is it so", "c1")
+        assert lost_records(LLM, log.path) == []
+
+    def test_calls_without_an_id_are_told_apart_in_every_round(self, store: clew.Store, log: Log) -> None:
+        for number in (1, 2, 3):
+            log.responds(f"r0{number}", "go" if number == 1 else "", "done" if number == 3 else "")
+        for number in (1, 2):
+            about = {"id": number, "name": "up", "tool_call_id": None}
+            put(log.path, "tool_calls", {**about, "response_id": f"r0{number}", "arguments": "{}"})
+            put(log.path, "tool_results", {**about, "response_id": f"r0{number + 1}", "output": f"{number}"})
+        made = imported(store, log.path)
+        assert [call["id"] for message in made for call in message.get("tool_calls", [])] == ["r01:1", "r02:1"]
+        told = [(message["tool_call_id"], message["content"]) for message in made if message["role"] == "tool"]
+        assert told == [("r01:1", "1"), ("r02:1", "2")]
+
+    def test_chats_of_before_there_were_any_are_read_beside_them(self, store: clew.Store, log: Log) -> None:
+        columns = "id INTEGER PRIMARY KEY, model TEXT, prompt TEXT, system TEXT, response TEXT, chat_id INTEGER"
+        run(log.path, f"CREATE TABLE logs ({columns}, datetime_utc TEXT)")
+        told = {"model": "gpt-3.5", "datetime_utc": "2023-05-01T10:00:00"}
+        put(log.path, "logs", {**told, "id": 1, "prompt": "one", "response": "first", "system": "be brief"})
+        put(log.path, "logs", {**told, "id": 2, "prompt": "alone", "response": "yes"})
+        put(log.path, "logs", {**told, "id": 3, "prompt": "two", "response": "second", "chat_id": 1})
+        log.responds("r01", "later", "so")
+        assert LLM.run(store, log.path).sessions_created == 3
+        chat = session_of(store, "llm", "log-1")
+        assert texts(conversation(store, chat)) == ["be brief", "one", "first", "two", "second"]
+        assert (chat.title, chat.created_at.year) == ("one", 2023)
         assert lost_records(LLM, log.path) == []
 
     def test_one_that_goes_on_as_a_thread_is_imported_once(self, store: clew.Store, log: Log) -> None:
@@ -308,6 +335,23 @@ class TestWhatIsNotAsExpected:
         log.turn("t1", asked, asked)
         assert LLM.run(store, log.path).unknown == {"part hologram": 1}
         assert lost_records(LLM, log.path) == []
+
+    def test_a_damaged_page_takes_no_more_than_what_is_on_it(self, store: clew.Store, log: Log) -> None:
+        run(log.path, "CREATE INDEX of_a_conversation ON responses (conversation_id, id)")
+        for number in range(10, 40):
+            log.responds(f"r{number}", f"asked {number}", "x" * 500)
+        damage(log.path, b"asked 20")
+        report = LLM.run(store, log.path)
+        lost = {finding.id for finding in report.broken if finding.why == "is on a damaged page"}
+        assert report.messages + 2 * len(lost) == 60
+        assert 1 <= len(lost) <= 8
+
+    def test_a_log_of_which_nothing_can_be_read_is_an_error_that_says_so(self, store: clew.Store, log: Log) -> None:
+        log.responds("r01", "one", "first")
+        damage(log.path)
+        assert find_importer(log.path).name == "llm"
+        with pytest.raises(CorruptStateError, match="is damaged"):
+            LLM.run(store, log.path)
 
     def test_a_log_without_a_message_is_an_error_that_says_so(self, store: clew.Store, log: Log) -> None:
         with pytest.raises(InvalidRequestError, match="no session was found"):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.importers.databases import changed, load, make, put, run, spoil
+from tests.importers.databases import changed, damage, load, make, put, run, spoil
 from tests.importers.imported import (
     contents,
     conversation,
@@ -60,6 +60,7 @@ USAGE = {
     "cache_creation_tokens": 10,
     "cost": 0.5,
 }
+WHY_DAMAGED = "the column data is not JSON"
 PIXEL = "data:image/png;base64,AAAA"
 
 
@@ -246,6 +247,7 @@ class TestMessagesOfTheFirstGeneration:
         made = imported(store, talk.path)
         assert len(made) == 2
         assert made[1]["error"] == {"name": "MessageAbortedError", "message": "aborted"}
+        assert made[1]["status"] == "aborted"
 
 
 class TestWhereAConversationGoesOn:
@@ -630,6 +632,41 @@ class TestWhatIsNotAsExpected:
         report = OPENCODE.run(store, talk.path)
         assert report.unknown == {"part hologram": 1, "message narrator": 1}
         assert lost_records(OPENCODE, talk.path) == []
+
+    def test_a_row_that_is_damaged_is_named_and_left_out(self, store: clew.Store, talk: Talk) -> None:
+        talk.says(text("x"))
+        damaged = talk.says(text("y"))
+        talk.answers(text("a"), {"id": "prt_torn", **text("b")}, text("c"))
+        run(talk.path, f"UPDATE message SET data = '{{\"role\"' WHERE id = '{damaged}'")
+        run(talk.path, "UPDATE part SET data = '{\"type\":\"te' WHERE id = 'prt_torn'")
+        report = OPENCODE.run(store, talk.path)
+        assert texts(conversation(store)) == ["x", "a+c"]
+        told = [(finding.id, finding.why) for finding in report.broken]
+        assert told == [(f"message {damaged}", WHY_DAMAGED), ("part prt_torn", WHY_DAMAGED)]
+        assert report.unknown == {}
+        assert lost_records(OPENCODE, talk.path) == []
+
+    def test_a_damaged_page_takes_no_more_than_what_is_on_it(self, store: clew.Store, talk: Talk) -> None:
+        run(talk.path, "CREATE INDEX parts_of_a_message ON part (message_id, id)")
+        for number in range(20):
+            talk.session(f"ses_{number + 2}", title="x")
+            for said in ("asked", "more"):
+                talk.says(text(f"{said} in {number} {'x' * 500}"), session=f"ses_{number + 2}")
+        damage(talk.path, b"asked in 9 ")
+        report = OPENCODE.run(store, talk.path)
+        assert 15 <= report.sessions_created < 20
+        lost = {finding.id for finding in report.broken if finding.why == "is on a damaged page"}
+        assert 1 <= len(lost) <= 8
+        assert all(name.startswith("part row ") for name in lost)
+
+    def test_a_database_of_which_nothing_can_be_read_is_an_error_that_says_so(
+        self, store: clew.Store, talk: Talk
+    ) -> None:
+        talk.says(text("x"))
+        damage(talk.path)
+        assert find_importer(talk.path).name == find_importer(talk.path.parent).name == "opencode"
+        with pytest.raises(InvalidRequestError, match="is damaged"):
+            OPENCODE.run(store, talk.path.parent)
 
     def test_a_database_without_a_message_is_an_error_that_says_so(self, store: clew.Store, talk: Talk) -> None:
         with pytest.raises(InvalidRequestError, match="no session was found"):

@@ -112,6 +112,14 @@ class TestTree:
     def test_the_last_entry_is_where_it_goes_on_even_if_it_says_nothing(self, store: clew.Store, file: Path) -> None:
         assert texts(imported(store, file, [*TREE, label("l1", "a2", "a2", "here")])) == ["a", "A", "b", "B"]
 
+    def test_a_leaf_is_where_the_user_has_moved_to(self, store: clew.Store, file: Path) -> None:
+        moved = entry("leaf", "f1", "a3", targetId="a2")
+        assert texts(imported(store, file, [*TREE, moved])) == ["a", "A", "b", "B"]
+        assert len(leaves(store)) == 2
+        write(file, [user("u4", "a2", "d"), entry("leaf", "f2", "u4", targetId="gone")], append=True)
+        assert not PI.run(store, file).unknown
+        assert texts(conversation(store)) == ["a", "A", "b", "B", "d"]
+
     def test_the_first_version_has_no_ids_and_is_a_line(self, store: clew.Store, file: Path) -> None:
         bare = [{name: value for name, value in line.items() if name not in ("id", "parentId")} for line in TREE]
         assert texts(imported(store, file, bare)) == ["a", "A", "b", "B", "c", "C"]

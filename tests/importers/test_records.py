@@ -81,10 +81,12 @@ class TestLongLines:
         monkeypatch.setattr("clew.importers.records._KEPT_OF_STRINGS", (50, 10))
         path = tmp_path / "x"
         long = b'{"a":"%b"}' % (b"x" * (size - 8))
+        path.write_bytes(long[:-1])
+        assert [record.is_torn for record in LineRecords(path)] == [True]
         path.write_bytes(long + end + (b'{"b":1}\n' if end else b""))
         first, *rest = LineRecords(path)
         assert first.value()["a"].startswith("x" * 10)
-        assert (first.position, first.is_torn) == (0, not end)
+        assert (first.position, first.is_torn) == (0, False)
         assert [(record.position, record.text) for record in rest] == ([(size + len(end), b'{"b":1}')] if end else [])
         if size > 100:
             assert not first.is_whole

@@ -106,6 +106,16 @@ class TestALaterParser:
         assert again(store).broken == ()
         assert thoughts(store) == [None, "hm"]
 
+    def test_reads_a_last_line_that_had_no_end_when_it_was_read_first(self, store: clew.Store, file: Path) -> None:
+        whole = file.read_bytes()
+        file.write_bytes(whole.rstrip(b"\n"))
+        OLD.run(store, file)
+        file.write_bytes(whole)
+        write(file, C, mode="a")
+        OLD.run(store, file)
+        assert again(store).broken == ()
+        assert thoughts(store) == [None, "hm", None]
+
     def test_reads_what_was_too_much_for_one_checkpoint(
         self, store: clew.Store, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -96,12 +96,13 @@ def content_of(parts: Iterable[Part]) -> str | list[Part]:
 
 
 def text_of(made: Message) -> str:
-    """The text of a message of this form, its parts a line each."""
+    """The text of a message of this form, its parts a line each; plain messages may hold anything."""
     content = made.get("content")
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "\n".join(text for part in parts if part.get("type") == "text" and isinstance(text := part["text"], str))
+    parts = (part for part in content if isinstance(part, dict)) if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if part.get("type") == "text")
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def usage_of(

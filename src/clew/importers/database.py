@@ -17,11 +17,14 @@ from urllib.parse import quote
 
 import apsw
 
-from clew.errors import CorruptStateError, InvalidRequestError, NotFoundError, UnavailableError
+from clew.errors import CorruptStateError, InvalidRequestError, NotFoundError, StorageError, UnavailableError
 
 Row = dict[str, Any]
 
 MAGIC = b"SQLite format 3\0"
+DAMAGED = "damaged"
+"""In the place of a table: of the row that stands for one that cannot be read."""
+
 _HEADER_BYTES = 20
 _FORMAT_VERSION = 18  # where the header says whether the file is in WAL mode
 _WAL = 2
@@ -48,6 +51,19 @@ def tables_of(path: Path) -> dict[str, list[str]]:
         return {}
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether the file is a database, and so damaged that nobody can say what is in it."""
+    if not is_database(path):
+        return False
+    try:
+        with Database(path):
+            return False
+    except CorruptStateError:
+        return True
+    except (InvalidRequestError, NotFoundError, UnavailableError):
+        return False
+
+
 class Database:
     """An open database: what is read of it is one state, whatever the program writes meanwhile.
 
@@ -58,6 +74,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._lost: dict[tuple[str, int], None] = {}
         self._stamp = _stamp(path) if _is_at_rest(path) else None
         with named_errors(path):
             self._connection, self._copies = open_read_only(path)
@@ -94,18 +111,48 @@ class Database:
         """The rows of a table as JSON objects, in order; none where there is no such table.
 
         `where` is SQL with parameters. Columns of `order` that the table does not have are passed over. A BLOB becomes
-        `{"$base64": …}`.
+        `{"$base64": …}`. Where the file is damaged those rows are left out, and told by `lost`, that are on the damaged
+        pages; CorruptStateError where nobody can say which there are.
         """
         if table not in self.tables:
             return
+        by, count = [column for column in order if column in self.tables[table]], 0
+        try:
+            for row in self._found(table, where, parameters, by):
+                yield row
+                count += 1
+        except CorruptStateError as error:
+            yield from self._readable(table, where, parameters, by, error)[count:]
+
+    def lost(self) -> Iterator[tuple[str, Row]]:
+        """A row of `DAMAGED` for each that could not be read so far; its `id` says which it is."""
+        for table, row in self._lost:
+            yield DAMAGED, {"id": f"{table} row {row}"}
+
+    def _found(self, table: str, where: str, parameters: Sequence[Any], order: Sequence[str]) -> Iterator[Row]:
         columns = self.tables[table]
         cells = ", ".join(f"typeof({_name(column)}), {_as_bytes(column)}" for column in columns)
-        by = ", ".join([_name(column) for column in order if column in columns])
-        ordered = f"ORDER BY {by}" if by else ""
+        ordered = f"ORDER BY {', '.join(map(_name, order))}" if order else ""
         sql = f"SELECT {cells} FROM {_name(table)} WHERE {where or 1} {ordered}"  # noqa: S608
         for cursor in self.select(sql, parameters):
             pairs = zip(cursor[::2], cursor[1::2], strict=True)
             yield {column: self._value(*pair) for column, pair in zip(columns, pairs, strict=True)}
+
+    def _readable(
+        self, table: str, where: str, parameters: Sequence[Any], order: Sequence[str], error: CorruptStateError
+    ) -> list[Row]:
+        """The rows one by one, since an index often tells which there are without the damaged page."""
+        try:
+            ids = [id for (id,) in self.select(f"SELECT rowid FROM {_name(table)} WHERE {where or 1}", parameters)]  # noqa: S608
+        except StorageError:
+            raise error from None
+        rows: list[Row] = []
+        for id in ids:
+            try:
+                rows += self._found(table, "rowid = ?", (id,), ())
+            except CorruptStateError:
+                self._lost[table, id] = None
+        return sorted(rows, key=lambda row: [_rank(row[column]) for column in order])
 
     def select(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """What a query gives."""
@@ -130,6 +177,13 @@ class Database:
         """UnavailableError where a program has begun to write to a file that was read as one that nobody has open."""
         if self._stamp is not None and self._stamp != _stamp(self.path):
             raise UnavailableError(f"{self.path} was written while it was read: import it again")
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Where SQLite puts a value among others."""
+    if value is None:
+        return 0, 0
+    return (1, value) if isinstance(value, (int, float)) else (2, value) if isinstance(value, str) else (3, str(value))
 
 
 def _bound(value: Any) -> Any:

@@ -32,7 +32,8 @@ class Record(msgspec.Struct, frozen=True):
 
     `position` orders the records of a source and names this one as long as the source only grows: the offset in bytes
     of a line, the number of a row. `is_whole` is False where strings of it were cut because it is longer than
-    `MAX_RECORD_BYTES`; `is_torn` is True for a last line without an end, which a program may still be writing.
+    `MAX_RECORD_BYTES`; `is_torn` is True for a last line without an end that is no JSON object, or not yet: a
+    program may still be writing it.
     """
 
     position: int
@@ -107,7 +108,7 @@ class LineRecords(Records):
                     record, position = _long_record(file, line, start)
                     yield record
                 elif text := line.strip():
-                    yield Record(start, text, is_torn=not line.endswith(b"\n"))
+                    yield Record(start, text, is_torn=not line.endswith(b"\n") and not _is_object(text))
 
     def watermark(self) -> Watermark:
         digest, size = content_hasher(), 0
@@ -208,6 +209,14 @@ class _Decompressed(io.RawIOBase):
         super().close()
 
 
+def _is_object(text: bytes) -> bool:
+    """Whether a line is a whole JSON object, to which nothing can be added any more."""
+    try:
+        return isinstance(read_json(text), dict)
+    except ValueError:
+        return False
+
+
 def first_record(path: Path) -> Any:
     """The value of the first line of a file, None where it has none that is JSON, or cannot be read."""
     try:
@@ -238,5 +247,5 @@ def _long_record(file: IO[bytes], begin: bytes, start: int) -> tuple[Record, int
         for line in shortened:
             line.feed(chunk.rstrip(b"\r\n") if ended else chunk)
         chunk = b"" if ended else file.readline(_CHUNK)
-    fitting = (line.text() for line in shortened if line.size <= limits.MAX_RECORD_BYTES)
-    return Record(start, next(fitting, b""), is_whole=False, is_torn=not ended), position
+    text = next((line.text() for line in shortened if line.size <= limits.MAX_RECORD_BYTES), b"")
+    return Record(start, text, is_whole=False, is_torn=not ended and not _is_object(text)), position

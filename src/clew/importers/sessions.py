@@ -5,12 +5,15 @@ the last import has set is set anew.
 """
 
 import json
+import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
+from clew import limits
 from clew.errors import ConflictError, InvalidRequestError, NotFoundError, StorageError
 from clew.importers import raw
 from clew.importers.base import Tally, title_of
@@ -29,6 +32,8 @@ KEY = "import"
 """The key in a session's metadata of what the last import knew of it."""
 
 _MAX_TYPES_SHOWN = 5
+_GIVEN = ("user", "generated")
+"""The origins of titles that are titles, and no prompts: those are not shortened."""
 
 
 class ReadFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +59,8 @@ class ImportState(msgspec.Struct):
     cwd: str | None = None
     active: UUID | None = None
     files: dict[str, ReadFile] = {}
+    told: list[str] = []
+    """The names in the metadata that the source has said last: what it says no more is taken away."""
     unfinished: Unfinished | None = None
 
     @classmethod
@@ -194,7 +201,8 @@ class SessionImport:
         return None if self._before.active in (None, active) else active
 
     def _title(self, info: SessionInfo) -> str:
-        return title_of(info.title or "", self._prompt or self._source.source_id)
+        given = _whole(info.title or "") if info.title_origin in _GIVEN else ""
+        return given or title_of(info.title or "", self._prompt or self._source.source_id)
 
     def _empty(self, watermark: Watermark) -> str:
         unknown = self._notes.unknown.most_common(_MAX_TYPES_SHOWN)
@@ -231,10 +239,17 @@ class SessionImport:
             context=self._context,
         )
         state = self._state(info)
+        state.told = sorted(info.metadata)
         state.active = head if chosen is None else self._before.active
-        state.files = {path: kept for path, kept in self._before.files.items() if path != self._path}
+        state.files = {
+            path: kept for path, kept in self._before.files.items() if not self._is_replaced(path, kept, file)
+        }
         state.files[self._path] = file
         self._update({**info.metadata, KEY: msgspec.to_builtins(state)}, info)
+
+    def _is_replaced(self, path: str, before: ReadFile, now: ReadFile) -> bool:
+        """Whether the file that was read now is this one, or what it was moved to: it may be moved back."""
+        return path == self._path or (before.watermark == now.watermark and not _is_there(path))
 
     def _state(self, info: SessionInfo, unfinished: Unfinished | None = None) -> ImportState:
         origin = info.title_origin if info.title else "first_prompt"
@@ -243,6 +258,7 @@ class SessionImport:
     def _update(self, metadata: dict[str, Any], info: SessionInfo | None = None) -> None:
         """Change the session's metadata, and its title and directory where nobody else has since the last import."""
         before = self._before
+        gone = set() if info is None else set(before.told) - metadata.keys()
         while True:
             now = self._store.get_session_summary(self._opened.id)
             try:
@@ -250,7 +266,7 @@ class SessionImport:
                     now.id,
                     title=self._title(info) if info is not None and now.title == before.title else KEEP,
                     cwd=info.cwd if info is not None and now.cwd == before.cwd else KEEP,
-                    metadata={**(now.metadata or {}), **metadata},
+                    metadata={name: it for name, it in (now.metadata or {}).items() if name not in gone} | metadata,
                     # It has changed when the source says, and not when it is imported.
                     updated_at=(None if info is None else info.updated_at) or now.updated_at,
                     if_revision=now.revision,
@@ -258,6 +274,20 @@ class SessionImport:
             except ConflictError:
                 continue  # somebody else has changed the session meanwhile: what they wrote must not be lost
             return
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        return True  # it is where nobody may look
+
+
+def _whole(title: str) -> str:
+    """The first line of a title that says something, as far as a store takes it; empty where none does."""
+    lines = (line for line in title.splitlines() if title_of(line, ""))
+    chars = (char if unicodedata.category(char) not in ("Cc", "Cs") else " " for char in next(lines, ""))
+    return " ".join("".join(chars).split())[: limits.MAX_TITLE_CHARS].rstrip()
 
 
 def find(store: Store, source: str, source_id: str) -> SessionSummary | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clew.hashing import content_hash
-from clew.importers.claude_code.kinds import CHAIN, Kind, kind_of
+from clew.importers.claude_code.kinds import CHAIN, Kind, content_of, kind_of
 from clew.importers.records import Record, encode_value
 from clew.importers.values import fields, objects, text
 
@@ -201,8 +201,7 @@ def _message_hash(value: dict[str, Any]) -> int:
 def _hash_of_content(value: dict[str, Any], kind: Kind) -> int:
     if kind is Kind.PASS:
         return 0
-    said = value.get("attachment") if kind is Kind.QUEUED else fields(value.get("message")).get("content")
-    return _short(encode_value(said))
+    return _short(encode_value(value.get("attachment") if kind is Kind.QUEUED else content_of(value)))
 
 
 def _calls(value: dict[str, Any], kind: Kind) -> tuple[int, ...]:

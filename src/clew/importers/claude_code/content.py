@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from clew.importers import chat
-from clew.importers.claude_code.kinds import queued_prompt
+from clew.importers.claude_code.kinds import content_of
 from clew.importers.values import count, fields, moment, number, objects, text
 from clew.model import Message
 
@@ -46,9 +46,9 @@ class Blocks:
             made.append(chat.message("user", said, id=text(record.get("uuid")), at=at, compaction=compaction))
         return made
 
-    def of_queued(self, record: dict[str, Any]) -> list[Message]:
-        """A prompt that was given while the agent worked."""
-        said = self._said(queued_prompt(record))
+    def of_other(self, record: dict[str, Any]) -> list[Message]:
+        """A prompt that was given while the agent worked, or a command of the program itself and what it printed."""
+        said = self._said(content_of(record))
         at = moment(record.get("timestamp"))
         return [chat.message("user", said, id=text(record.get("uuid")), at=at)] if said else []
 

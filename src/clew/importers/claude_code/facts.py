@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from clew.importers.base import title_of
-from clew.importers.claude_code.kinds import Kind, kind_of
+from clew.importers.claude_code.kinds import Kind, content_of, kind_of
 from clew.importers.steps import SessionInfo
 from clew.importers.values import count, fields, moment, objects, storable, text
 
@@ -77,8 +77,8 @@ class Facts:
         if value.get("type") == "assistant" and model and not model.startswith("<"):
             self._last["model"] = model
         self._see_compaction(value)
-        if self._prompt is None and value.get("type") == "user":
-            self._see_prompt(value)
+        if self._prompt is None and (kind := kind_of(value)) in (Kind.PROMPT, Kind.COMMAND):
+            self._see_prompt(value, kind)
 
     def _see_time(self, value: dict[str, Any]) -> None:
         if (at := moment(value.get("timestamp"))) is not None:
@@ -97,18 +97,18 @@ class Facts:
             self.compactions[uuid] = self._boundary or {"summary": True}
             self._boundary = {}
 
-    def _see_prompt(self, value: dict[str, Any]) -> None:
+    def _see_prompt(self, value: dict[str, Any], kind: Kind) -> None:
         """Find the first thing that the user has said."""
-        if kind_of(value) is not Kind.PROMPT or value.get("isMeta") or value.get("isCompactSummary"):
+        if value.get("isMeta") or value.get("isCompactSummary"):
             return
-        content = value["message"]["content"]
+        content = content_of(value)
         texts = [content] if isinstance(content, str) else [text(block.get("text")) or "" for block in objects(content)]
         for said in texts:
             if self._command is None and (command := _COMMAND.search(said)):
                 arguments = _ARGUMENTS.search(said)
                 self._command = f"{command[1]} {arguments[1] if arguments else ''}".strip()
             shown = _REMINDER.sub("", said)
-            if not _NOT_THE_USERS.match(shown) and (title := title_of(shown, "")):
+            if kind is Kind.PROMPT and not _NOT_THE_USERS.match(shown) and (title := title_of(shown, "")):
                 self._prompt = title
                 return
 

@@ -162,6 +162,7 @@ class Kind(IntEnum):
     RESULT = 2  # of tool calls
     ANSWER = 3
     QUEUED = 4  # a prompt that was given while the agent worked
+    COMMAND = 5  # one that the program itself has carried out, or what that printed
 
 
 def kind_of(record: dict[str, Any]) -> Kind:
@@ -174,6 +175,8 @@ def kind_of(record: dict[str, Any]) -> Kind:
             return Kind.ANSWER if is_answer else Kind.PASS
         case "attachment":
             return Kind.QUEUED if queued_prompt(record) else Kind.PASS
+        case "system":
+            return Kind.COMMAND if local_command(record) else Kind.PASS
     return Kind.PASS
 
 
@@ -188,6 +191,27 @@ def queued_prompt(record: dict[str, Any]) -> Any:
     attachment = fields(record.get("attachment"))
     prompt = attachment.get("prompt") if attachment.get("type") == "queued_command" else None
     return prompt if isinstance(prompt, (str, list)) else None
+
+
+def local_command(record: dict[str, Any]) -> Any:
+    """A command of the program itself, or what it printed, which later requests tell the model; None for another one.
+
+    Earlier versions have records of the user for that.
+    """
+    content = record.get("content") if record.get("subtype") == "local_command" else None
+    return content if isinstance(content, (str, list)) else None
+
+
+def content_of(record: dict[str, Any]) -> Any:
+    """What a record of the chain says: text, blocks, or None."""
+    match kind_of(record):
+        case Kind.PASS:
+            return None
+        case Kind.QUEUED:
+            return queued_prompt(record)
+        case Kind.COMMAND:
+            return local_command(record)
+    return record["message"]["content"]
 
 
 def unknown_type(record: Any) -> str | None:

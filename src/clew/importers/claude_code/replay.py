@@ -101,7 +101,7 @@ class Replay:
             if nameless:
                 self._nameless[unit] = nameless
             return made
-        if kind is Kind.QUEUED:
-            return self._blocks.of_queued(values[0])
+        if kind in (Kind.QUEUED, Kind.COMMAND):
+            return self._blocks.of_other(values[0])
         nameless = self._nameless.get(self._tree.answers[unit], deque())
         return self._blocks.of_user(values[0], nameless, key, self._compactions.get(key))

@@ -150,10 +150,12 @@ class Tree:
     def _is_companion(self, node: int, answer: int) -> bool:
         """Whether a message belongs to the results of an answer's calls, as the text of a skill does, or a prompt that
         was waiting: one that nothing follows would else be a branch of its own."""
-        calls = self._calls.get(answer, set())
+        calls, kind = self._calls.get(answer, set()), self._chains.kinds[node]
         if self._chains.of_call.get(node) in calls:
             return True
-        is_dependent = node in self._chains.is_meta or self._chains.kinds[node] == Kind.QUEUED
+        if kind in (Kind.QUEUED, Kind.COMMAND) and calls - self._answered.get(answer, set()):
+            return True  # given while a tool runs: its result may follow
+        is_dependent = node in self._chains.is_meta or kind == Kind.QUEUED
         return is_dependent and bool(calls) and not self._has_next[node]
 
     def _settle(self) -> None:

@@ -20,6 +20,7 @@ _CONTEXTS = """environment_context user_instructions permissions turn_aborted us
 subagent_notification recommended_plugins collaboration_mode apps_instructions plugins_instructions
 skills_instructions hook_prompt model_switch realtime_conversation personality_spec legacy_ instructions
 goal_context"""
+_ABORTED = "<turn_aborted"
 _CONTEXT_BEGINNINGS = ("# agents.md instructions", *(f"<{tag}" for tag in _CONTEXTS.split()))
 _REQUEST = "## My request for Codex:"  # what an editor's extension puts between its context and the prompt
 
@@ -69,8 +70,17 @@ def text_in(content: Any) -> str:
 
 def is_context(content: Any) -> bool:
     """Whether what stands as a user's message is Codex's own: the environment, instructions, a notice."""
+    return _begins_with(content, _CONTEXT_BEGINNINGS)
+
+
+def tells_of_abortion(content: Any) -> bool:
+    """Whether a message is what Codex tells the model of a turn that was interrupted. It comes before the event."""
+    return _begins_with(content, (_ABORTED,))
+
+
+def _begins_with(content: Any, beginnings: tuple[str, ...]) -> bool:
     texts = (part["text"] for part in parts_of(content) if part["type"] == "text")
-    return any(shown.lstrip()[:60].lower().startswith(_CONTEXT_BEGINNINGS) for shown in texts)
+    return any(shown.lstrip()[:60].lower().startswith(beginnings) for shown in texts)
 
 
 def prompt_in(shown: str) -> str:
@@ -101,8 +111,12 @@ def call_of(kind: str, item: dict[str, Any], position: int) -> dict[str, Any]:
         return chat.tool_call(id, "image_generation", {} if prompt is None else {"prompt": prompt})
     if kind == "tool_search_call":
         return chat.tool_call(id, "tool_search", item.get("arguments"))
-    arguments = item.get("input") if kind == "custom_tool_call" else item.get("arguments")
-    return chat.tool_call(id, _tool_name(item), arguments if arguments is not None else item.get("input"))
+    given = item.get("input")
+    if kind == "custom_tool_call" and isinstance(given, str):
+        # What such a tool takes is any text; arguments are JSON.
+        return chat.tool_call(id, _tool_name(item), {"input": given})
+    arguments = given if kind == "custom_tool_call" else item.get("arguments")
+    return chat.tool_call(id, _tool_name(item), arguments if arguments is not None else given)
 
 
 def call_id(item: dict[str, Any]) -> str | None:

@@ -117,6 +117,8 @@ class Replay:
             answer.id = answer.id or text(line.payload.get("id"))
             answer.records.append(record)
             return True
+        if items.tells_of_abortion(content):
+            self._mark_aborted()
         made = chat.message(role, chat.content_of(parts), id=text(line.payload.get("id")), at=line.at)
         if role == "user" and not items.is_context(content):
             self._prompt(record, line, made)
@@ -239,11 +241,18 @@ class Replay:
         return True
 
     def _abort(self, record: Record, line: Line) -> bool:
-        if self._answer is None or self._answer.results:
+        answer = self._mark_aborted()
+        if answer is None:
             return False
-        self._answer.is_aborted = True
-        self._answer.records.append(record)
+        answer.records.append(record)
         return True
+
+    def _mark_aborted(self) -> Answer | None:
+        """Mark the answer that an interruption ended; None where there is none, or a tool's result came last."""
+        if self._answer is None or self._answer.results:
+            return None
+        self._answer.is_aborted = True
+        return self._answer
 
     def _roll_back(self, record: Record, line: Line) -> bool:
         self._end_answer()

@@ -26,6 +26,7 @@ from clew.importers.values import fields, moment, storable, text
 
 _CWD = re.compile(r"<cwd>\s*([^<]+?)\s*</cwd>|^Current working directory: (.+?)\s*$", re.MULTILINE)
 _PROMPT_CHARS = 10_000
+_ACTION = "<user_action>"  # what Codex says in the user's name, of a review for example
 
 
 class Scan(msgspec.Struct):
@@ -138,8 +139,8 @@ class _Facts:
         if is_context(saying.content):
             found = _CWD.search(text_in(saying.content))
             self._cwd = self._cwd or (storable(found.group(1) or found.group(2)) if found else None)
-        else:
-            self._prompt = self._prompt or prompt_in(text_in(saying.content))[:_PROMPT_CHARS] or None
+        elif not (prompt := prompt_in(text_in(saying.content))).startswith(_ACTION):
+            self._prompt = self._prompt or prompt[:_PROMPT_CHARS] or None
 
     def info(self) -> SessionInfo:
         """What all lines told."""

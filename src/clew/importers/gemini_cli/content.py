@@ -5,8 +5,8 @@ answer, each with its result; in the history that is sent to the model, and so i
 calls in the answer and the results in a message of the user. Where both are there, the ones beside the content win.
 """
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -86,8 +86,13 @@ def is_summary(value: dict[str, Any]) -> bool:
     return kind_of(value) == "user" and plain_text(said_in(value)).lstrip().startswith(_SUMMARY_BEGINS)
 
 
-def messages_of(value: dict[str, Any], answered: Collection[str] = ()) -> list[Message]:
-    """What a message of Gemini CLI becomes; results of calls that are `answered` already are left out."""
+def messages_of(
+    value: dict[str, Any], answered: Collection[str] = (), named: Mapping[int, str] | None = None
+) -> list[Message]:
+    """What a message of Gemini CLI becomes; results of calls that are `answered` already are left out.
+
+    `named` has the calls that results are of, by the place of the result, where these do not say so.
+    """
     kind = kind_of(value)
     if kind == "gemini":
         return _answer(value)
@@ -95,8 +100,10 @@ def messages_of(value: dict[str, Any], answered: Collection[str] = ()) -> list[M
         return []  # shown to the user, and never sent to the model
     content = read_content(said_in(value))
     messages = [
-        _response(response, [], at=moment(value.get("timestamp")))
-        for response in content.responses
+        _response(
+            {**response, "id": (named or {}).get(place, response.get("id"))}, [], at=moment(value.get("timestamp"))
+        )
+        for place, response in enumerate(content.responses)
         if text(response.get("id")) not in answered
     ]
     if content.parts:
@@ -105,11 +112,32 @@ def messages_of(value: dict[str, Any], answered: Collection[str] = ()) -> list[M
     return messages
 
 
-def responses_of(value: dict[str, Any]) -> tuple[str, ...]:
-    """The calls whose results a message of the user holds."""
+class Named(NamedTuple):
+    """A call or the result of one: its id, where it has one, and the name of the tool."""
+
+    id: str | None
+    name: str | None
+
+
+def responses_of(value: dict[str, Any]) -> tuple[Named, ...]:
+    """The results of calls that a message of the user holds."""
     if kind_of(value) != "user":
         return ()
-    return tuple(id for item in read_content(said_in(value)).responses if (id := text(item.get("id"))))
+    return tuple(_named(item) for item in read_content(said_in(value)).responses)
+
+
+def calls_of(value: dict[str, Any]) -> tuple[tuple[Named, ...], tuple[Named, ...]]:
+    """The calls of an answer: those that have an id of their own, and those that were given one here."""
+    if kind_of(value) != "gemini":
+        return (), ()
+    made = {id: name for id, name, *_ in _calls(value, read_content(said_in(value)))}
+    own = {call.id for call in map(_named, [*read_content(said_in(value)).calls, *objects(value.get("toolCalls"))])}
+    listed = [Named(id, name) for id, name in made.items()]
+    return tuple(call for call in listed if call.id in own), tuple(call for call in listed if call.id not in own)
+
+
+def _named(item: dict[str, Any]) -> Named:
+    return Named(text(item.get("id")), text(item.get("name")))
 
 
 def _message(role: str, content: Content, value: dict[str, Any], **more: Any) -> Message:

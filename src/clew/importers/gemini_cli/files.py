@@ -122,13 +122,13 @@ def _source(path: Path, records: Records, id: str, context: dict[str, Any]) -> S
 
 
 def _records(value: Any) -> list[Any]:
-    """A document as the records of lines."""
+    """A document as the records of lines; what it says of itself comes last: that changes while the messages do not."""
     if isinstance(value, dict) and "messages" in value:
         around = {name: item for name, item in value.items() if name != "messages"}
-        return [around, *(_message(message, number) for number, message in enumerate(value["messages"]))]
+        return [*(_message(message, number) for number, message in enumerate(value["messages"])), around]
     around = {name: item for name, item in fields(value).items() if name != "history"}
     turns = value.get("history", []) if isinstance(value, dict) else value
-    return [{"$set": around}, *(_turn(turn, number) for number, turn in enumerate(turns))]
+    return [*(_turn(turn, number) for number, turn in enumerate(turns)), {"$set": around}]
 
 
 def _message(message: Any, number: int) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from clew.importers.chat import json_text
 from clew.importers.gemini_cli.content import (
+    calls_of,
     is_summary,
     kind_of,
     messages_of,
@@ -32,7 +33,7 @@ _NOT_PROMPTS = ("<session_context>", "<state_snapshot>", "This is the Gemini CLI
 class Node:
     """One message, with the record that has its last version; `item` is the place within a record of several."""
 
-    __slots__ = ("answered", "digest", "item", "key", "parent", "position", "responses", "restarts")
+    __slots__ = ("answered", "calls", "digest", "item", "key", "parent", "position", "responses", "restarts", "results")
 
     def __init__(self, key: str, parent: int | None) -> None:
         self.key = key
@@ -43,7 +44,8 @@ class Node:
     def read(self, value: dict[str, Any], position: int, item: int) -> None:
         """Have this version of the message."""
         self.position, self.item = position, item
-        self.responses = responses_of(value)
+        self.results, self.calls = responses_of(value), calls_of(value)
+        self.responses = tuple(result.id for result in self.results if result.id is not None)
         """The calls whose results are here alone or a second time."""
         made = messages_of(value)
         self.answered = tuple(message["tool_call_id"] for message in made if message.get("tool_call_id"))
@@ -98,6 +100,30 @@ class Replay:
             found += left.intersection(self.nodes[above].answered)
             left.difference_update(found)
             above = self.nodes[above].parent
+        return found
+
+    def named(self, node: Node) -> dict[int, str]:
+        """The calls that the results in a message are of, by the place of each, where the calls came without an id.
+
+        The API needs none: results are of the answer before them, and in its order for each tool. Gemini CLI makes up
+        an id that the call has not, and writes it to the result alone.
+        """
+        way: list[Node] = []
+        above: Node | None = node
+        while above is not None and above.results and len(way) < _LOOK_BACK:
+            way.append(above)
+            above = None if above.parent is None else self.nodes[above.parent]
+        found: dict[int, str] = {}
+        if above is None:
+            return found
+        own, left = {call.id for call in above.calls[0]}, list(above.calls[1])
+        for holder in reversed(way):
+            found = {}
+            for place, result in enumerate(holder.results):
+                call = next((call for call in left if call.name == result.name), None)
+                if call is not None and call.id is not None and result.id not in own:
+                    left.remove(call)
+                    found[place] = call.id
         return found
 
     def _last(self) -> int | None:

@@ -59,13 +59,17 @@ class _Tree:
             if node.item >= len(values):
                 continue  # the file is another one by now
             listed = values[: node.item + 1] if node.restarts else [values[node.item]]
-            answered = self._replay.answered(node)
+            answered, named = self._replay.answered(node), self._replay.named(node)
             yield (
                 number,
                 Step(
                     key=node.key,
                     parent=above,
-                    messages=[message for value in listed for message in messages_of(value, answered)],
+                    messages=[
+                        message
+                        for value in listed
+                        for message in messages_of(value, answered, named if value is listed[-1] else None)
+                    ],
                     records=kept,
                     created_at=moment(listed[-1].get("timestamp")),
                     restarts=node.restarts,

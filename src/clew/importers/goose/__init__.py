@@ -47,7 +47,7 @@ class GooseImporter(FormatImporter):
         stored: set[str] = set()
         for file in files:
             try:
-                found = list(self._of_file(file))
+                found = list(self._of_file(file, notes))
             except StorageError as error:
                 notes.broken.append((file.name, error.message))
                 continue
@@ -59,9 +59,9 @@ class GooseImporter(FormatImporter):
     def parse(self, records: Records, context: dict[str, Any], notes: Notes) -> Parsed:
         return parse(records, notes)
 
-    def _of_file(self, file: Path) -> Iterator[Source]:
+    def _of_file(self, file: Path, notes: Notes) -> Iterator[Source]:
         if _is_database(file):
-            yield from rows.sources(file)
+            yield from rows.sources(file, notes)
         elif (head := _head_of(file)) is not None:
             id = values.storable(head.get("id")) or file.stem
             parent = values.text(head.get("parent_session_id"))

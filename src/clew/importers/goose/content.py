@@ -77,7 +77,7 @@ def _result(content: dict[str, Any], tools: dict[str, str], said: Said) -> Messa
     is_error = result.get("status") == "error" or inner.get("isError") is True
     listed = inner.get("content") if inner else value
     parts: list[chat.Part] = []
-    for item in values.objects(listed):
+    for item in _for_agent(values.objects(listed)):
         parts += _parts(item)
     if not parts:
         parts = _text_parts(result.get("error") if is_error else value if isinstance(value, str) else None)
@@ -86,10 +86,26 @@ def _result(content: dict[str, Any], tools: dict[str, str], said: Said) -> Messa
     return chat.tool_result(id, parts, name=tools.get(id), is_error=is_error, id=said.id, at=said.at)
 
 
+def _for_agent(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What of a result the model was given, or all of it: many tools tell the same again for the eye alone."""
+    audiences = [values.fields(item.get("annotations")).get("audience") for item in listed]
+    told = [
+        item
+        for item, audience in zip(listed, audiences, strict=True)
+        if not isinstance(audience, list) or not audience or "assistant" in audience
+    ]
+    return told or listed
+
+
 def _parts(content: dict[str, Any]) -> list[chat.Part]:
-    """Content as MCP has it: text, an image, or a file."""
+    """Content as MCP has it: text, an image, a sound, or a file."""
     if content.get("type") == "image" and (data := values.text(content.get("data"))):
         return [chat.image_part(data, values.text(content.get("mimeType")) or "image/png")]
+    if content.get("type") == "audio" and (data := values.text(content.get("data"))):
+        return [chat.file_part(file_data=f"data:{values.text(content.get('mimeType')) or 'audio/wav'};base64,{data}")]
+    if content.get("type") == "resource_link" and (link := values.text(content.get("uri"))):
+        name, media_type = values.text(content.get("name")), values.text(content.get("mimeType"))
+        return [chat.file_part(url=link, filename=name, media_type=media_type)]
     if content.get("type") == "resource":
         resource = values.fields(content.get("resource"))
         uri, blob = values.text(resource.get("uri")), values.text(resource.get("blob"))

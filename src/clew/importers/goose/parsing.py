@@ -6,6 +6,7 @@ from typing import Any
 
 from clew.importers import values
 from clew.importers.base import read_json, title_of
+from clew.importers.database import DAMAGED
 from clew.importers.goose.content import messages, usage_of
 from clew.importers.goose.items import Said, Told, items
 from clew.importers.records import Records
@@ -130,7 +131,9 @@ def _steps(outline: _Outline, records: Records, notes: Notes) -> Iterator[Step |
     tools: dict[str, str] = {}
     for item in items(records, notes):
         if isinstance(item, Told):
-            if item.table not in _KNOWN_TABLES and item.table:
+            if item.table == DAMAGED:
+                notes.broken.append((str(item.value.get("id")), "is on a damaged page"))
+            elif item.table not in _KNOWN_TABLES and item.table:
                 notes.unknown[f"table {item.table}"] += 1
             yield Loose([item.record])
             continue

@@ -49,9 +49,11 @@ def _id(value: Any) -> Any:
 class Builder:
     """Puts the messages of one of llm's together: a result of a tool is a message of its own."""
 
-    def __init__(self, role: str, told: dict[str, Any]) -> None:
+    def __init__(self, role: str, told: dict[str, Any], calls_of: str | None = None) -> None:
+        """`calls_of` is the answer whose calls, or results of calls, these are: it names those without an id."""
         self._role = role
         self._told = told
+        self._calls_of = calls_of
         self._parts: list[chat.Part] = []
         self._calls: list[dict[str, Any]] = []
         self._thoughts: list[str] = []
@@ -89,7 +91,7 @@ class Builder:
         if (named := values.text(id)) is not None:
             return named
         self._unnamed[kind] += 1
-        return f"call-{self._unnamed[kind]}"
+        return f"{self._calls_of or 'call'}:{self._unnamed[kind]}"
 
     def _end(self) -> None:
         if self._role == "assistant" and (self._parts or self._calls or self._thoughts):

@@ -9,6 +9,7 @@ import msgspec
 
 from clew.importers import chat, values
 from clew.importers.base import title_of
+from clew.importers.database import DAMAGED
 from clew.importers.llm.content import Borrowed, Builder, Row, add_part, file_of, json_of, text_parts, usage_of
 from clew.importers.records import Record, Records
 from clew.importers.steps import Loose, Notes, Parsed, SessionInfo, Step
@@ -195,6 +196,8 @@ class _Steps:
             self._calls.append(row)
         elif table == "tool_results":
             self._results.append({**row, "files": self._take_files(row)})
+        elif table == DAMAGED:
+            self._notes.broken.append((str(row.get("id")), "is on a damaged page"))
         elif table and table not in _KNOWN:
             self._notes.unknown[f"table {table}"] += 1
 
@@ -212,7 +215,8 @@ class _Steps:
         turn = self._outline.turns.get(hash) or _Turn(None)
         role = values.text(row.get("role")) or ""
         told = {"id": hash, "at": turn.at, "usage": turn.usage, "model": turn.model}
-        self._builder = Builder(role if role in ("user", "assistant", "system", "tool") else "user", told)
+        role = role if role in ("user", "assistant", "system", "tool") else "user"
+        self._builder = Builder(role, told, hash if role == "assistant" else values.text(row.get("parent_hash")))
 
     def _end_message(self) -> Iterator[Step]:
         row, self._message = self._message, None
@@ -253,7 +257,7 @@ class _Steps:
         if system and system != self._system:
             made += [chat.message("system", system, **told)]  # type: ignore[arg-type]
             self._system = system
-        tools, user = Builder("tool", told), Builder("user", told)
+        tools, user = Builder("tool", told, self._last), Builder("user", told)
         for result in results:
             call, name, output = result.get("tool_call_id"), result.get("name"), result.get("output")
             tools.result(call, name, output, result["files"], result.get("exception"))
@@ -270,7 +274,7 @@ def _joined(borrowed: Borrowed, kind: str, text: Any, between: str) -> str:
 
 def _answer(row: Row, key: str, at: datetime | None, calls: list[Row]) -> list[Message]:
     model = values.text(row.get("resolved_model")) or values.text(row.get("model"))
-    builder = Builder("assistant", {"id": key, "at": at, "usage": usage_of(row), "model": model})
+    builder = Builder("assistant", {"id": key, "at": at, "usage": usage_of(row), "model": model}, key)
     builder.think(row.get("reasoning"))
     builder.say(text_parts(row.get("response")))
     for call in calls:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clew.importers import values
-from clew.importers.database import Database, Row, tables_of
+from clew.importers.database import Database, Row, is_damaged, tables_of
 from clew.importers.formats import Source
 from clew.importers.records import GeneratedRecords, encode_value
 
@@ -18,21 +18,27 @@ _MESSAGES = {
     "threads": {"id"},
 }
 _RESPONSES = {"responses": {"id", "prompt", "response", "conversation_id"}}
+_LOG = "log-"
+_MAX_DIGITS = 18  # of a number that every integer of SQLite can be
+_LOGS = {"logs": {"id", "prompt", "response", "chat_id"}}
+"""Of before 0.5, which are left where they are when llm is updated. The first prompt of a chat has no `chat_id`."""
 
 Rows = Iterator[tuple[str, Row]]
 
 
 def is_llm(path: Path) -> bool:
-    """Whether the file is a log of llm."""
+    """Whether the file is a log of llm; where nobody can say, its name does."""
     tables = tables_of(path)
+    if not tables:
+        return path.name == "logs.db" and is_damaged(path)
     return any(
         all(columns <= set(tables.get(table, ())) for table, columns in generation.items())
-        for generation in (_MESSAGES, _RESPONSES)
+        for generation in (_MESSAGES, _RESPONSES, _LOGS)
     )
 
 
 def sources(path: Path) -> Iterator[Source]:
-    """The sessions of a log: threads, conversations, and what belongs to none of them."""
+    """The sessions of a log: threads, conversations, what belongs to none of them, and chats of before 0.5."""
     with Database(path) as database:
         for id in _names(database):
             yield Source(source_id=id, path=path, records=SessionRows(path, id))
@@ -50,6 +56,8 @@ def _names(database: Database) -> list[str]:
             "SELECT conversation_id FROM responses GROUP BY 1 HAVING conversation_id IS NOT NULL ORDER BY min(id)"
         )
         queries.append("SELECT id FROM responses WHERE conversation_id IS NULL ORDER BY id")
+    if database.has("logs", "chat_id"):
+        queries.append("SELECT 'log-' || coalesce(chat_id, id) FROM logs GROUP BY 1 ORDER BY min(id)")
     found = (values.storable(name) for query in queries for (name,) in database.select(query))
     return list(dict.fromkeys(name for name in found if name is not None))
 
@@ -77,8 +85,9 @@ class SessionRows(GeneratedRecords):
 
     def texts(self) -> Iterator[bytes]:
         with Database(self._path) as database:
-            for table, row in _Session(database, self._id).rows():
-                yield encode_value({"table": table, "row": row})
+            for rows in (_Session(database, self._id).rows(), database.lost()):
+                for table, row in rows:
+                    yield encode_value({"table": table, "row": row})
 
 
 class _Session:
@@ -99,6 +108,7 @@ class _Session:
             yield from self._chain(values.text(thread.get("tip_message_hash")))
         yield from self._chain(self._id)
         yield from self._responses(turns)
+        yield from self._logs()
         for thread in found:
             yield "threads", thread
         for conversation in self._database.rows("conversations", "id = ?", (self._id,)):
@@ -145,6 +155,15 @@ class _Session:
             if str(row["id"]) not in turns:
                 yield from self._of_response(str(row["id"]))
                 yield "responses", row
+
+    def _logs(self) -> Rows:
+        """What was logged before 0.5, as the responses that it would be later."""
+        number = self._id.removeprefix(_LOG)
+        is_number = number.isdecimal() and len(number) <= _MAX_DIGITS
+        if number != self._id and is_number and self._database.has("logs", "chat_id"):
+            where = "chat_id = ?1 OR (chat_id IS NULL AND id = ?1)"
+            for row in self._database.rows("logs", where, (int(number),), order=("id",)):
+                yield "responses", {**row, "id": f"{_LOG}{row['id']}"}
 
     def _of_response(self, id: str) -> Rows:
         for links in ("prompt_fragments", "system_fragments"):

@@ -75,7 +75,7 @@ def _is_file_of_it(path: Path) -> bool:
 def _sources_of_file(path: Path, notes: Notes) -> Iterator[Source]:
     try:
         if rows.is_opencode(path):
-            yield from rows.sources(path)
+            yield from rows.sources(path, notes)
         elif files.is_export(path):
             yield from files.export_sources(path, notes)
     except StorageError as error:

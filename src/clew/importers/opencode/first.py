@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from clew.importers import chat, values
-from clew.importers.opencode.items import Item
+from clew.importers.opencode.items import DAMAGED, Item
 from clew.importers.steps import Notes
 from clew.model import Message
 
@@ -16,7 +16,18 @@ SUMMARY_QUESTION = "What did we do so far?"
 """What OpenCode asks the model when it compacts a conversation; only the part that stands for it is stored."""
 
 _SHOWN = {"text", "reasoning", "tool", "file"}
-_SILENT = {"step-start", "step-finish", "snapshot", "patch", "agent", "subtask", "retry", "compaction", "source-url"}
+_SILENT = {
+    "step-start",
+    "step-finish",
+    "snapshot",
+    "patch",
+    "agent",
+    "subtask",
+    "retry",
+    "compaction",
+    "source-url",
+    DAMAGED,
+}
 _IMAGE = re.compile(r"image/|data:image/")
 
 
@@ -128,6 +139,7 @@ def answer(
         model=model_of(message.value),
         usage=usage,
         error=error_of(message.value.get("error")),
+        status=status_of(message.value.get("error")),
         stop_reason=values.text(call.finish.get("reason")),
         compaction=compaction,
     )
@@ -170,6 +182,11 @@ def error_of(error: Any) -> dict[str, Any]:
     told = values.fields(held.get("data")).get("message") or held.get("message")
     named = {"name": values.text(held.get("name") or held.get("type")), "message": values.text(told)}
     return {name: value for name, value in named.items() if value}
+
+
+def status_of(error: Any) -> str | None:
+    """What the error of an answer says of its end: that somebody has interrupted it."""
+    return "aborted" if "abort" in error_of(error).get("name", "").lower() else None
 
 
 def text_parts(text: Any) -> list[chat.Part]:

@@ -19,6 +19,9 @@ from clew.importers.steps import Notes
 
 _COLUMNS_WITH_JSON = ("revert", "model", "fork_boundary", "metadata")
 
+DAMAGED = "damaged"
+"""The type of a message or part whose column of JSON holds none."""
+
 
 class Item(msgspec.Struct):
     """One record, read. `owner` is the message that a part belongs to, `at` when it was made."""
@@ -48,7 +51,7 @@ def read_item(record: Record, notes: Notes) -> Item | None:
         return None
     table = values.text(value.get("table")) or ""
     if "row" in value:
-        return _of_row(table, values.fields(value["row"]), record)
+        return _of_row(table, values.fields(value["row"]), record, notes)
     content = values.fields(value.get("value"))
     return Item(
         table=table,
@@ -62,8 +65,12 @@ def read_item(record: Record, notes: Notes) -> Item | None:
     )
 
 
-def _of_row(table: str, row: dict[str, Any], record: Record) -> Item:
-    data = _json_object(row.get("data"))
+def _of_row(table: str, row: dict[str, Any], record: Record, notes: Notes) -> Item:
+    told = _json_or_text(row.get("data"))
+    is_damaged = isinstance(told, str)
+    if is_damaged:
+        notes.broken.append((f"{table} {row.get('id')}", "the column data is not JSON"))
+    data = values.fields(told)
     if table in ("session", "session_v2", "project"):
         data = {**row, **{name: _json_or_text(row.get(name)) for name in _COLUMNS_WITH_JSON}}
     return Item(
@@ -72,7 +79,7 @@ def _of_row(table: str, row: dict[str, Any], record: Record) -> Item:
         owner=values.text(row.get("message_id")) or "",
         at=_time(data, "created") or _time(data, "start") or values.moment(row.get("time_created")),
         updated=values.number(row.get("time_updated")) or 0,
-        type=values.text(row.get("type")) or values.text(data.get("type")) or "",
+        type=values.text(row.get("type")) or (DAMAGED if is_damaged else values.text(data.get("type")) or ""),
         value=data,
         record=record,
     )
@@ -81,10 +88,6 @@ def _of_row(table: str, row: dict[str, Any], record: Record) -> Item:
 def _time(value: dict[str, Any], name: str) -> datetime | None:
     times = values.fields(value.get("time")) or values.fields(values.fields(value.get("state")).get("time"))
     return values.moment(times.get(name))
-
-
-def _json_object(text: Any) -> dict[str, Any]:
-    return values.fields(_json_or_text(text))
 
 
 def _json_or_text(text: Any) -> Any:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from clew.importers import values
+from clew.importers.database import DAMAGED as LOST
 from clew.importers.opencode import first, second
-from clew.importers.opencode.items import Group, Item, groups, in_order, latest
+from clew.importers.opencode.items import DAMAGED, Group, Item, groups, in_order, latest
 from clew.importers.opencode.oldest import expanded
 from clew.importers.opencode.outline import SESSIONS, START, Outline, role_of, step_key
 from clew.importers.records import Record, Records
@@ -51,7 +52,9 @@ class _Steps:
 
     def _note_loose(self, group: Group) -> None:
         for item in group.parts:
-            if group.message is None and item.table not in _SILENT_TABLES:
+            if item.table == LOST:
+                self._notes.broken.append((item.id, "is on a damaged page"))
+            elif group.message is None and item.table not in _SILENT_TABLES:
                 self._notes.unknown[f"table {item.table}"] += 1
             elif group.message is None and item.table == "part":
                 self._notes.mended.append((f"part {item.id}", "is of a message that is not there: left out"))
@@ -84,7 +87,7 @@ class _Steps:
         if role == "assistant":
             yield from self._answers(message, parts)
             return
-        if role != "user":
+        if role != "user" and message.type != DAMAGED:
             self._notes.unknown[f"message {role}"] += 1
         messages = first.user(message, parts) if role == "user" else []
         yield messages, False

@@ -6,10 +6,11 @@ from typing import Any
 
 from clew.importers import values
 from clew.importers.base import read_json
-from clew.importers.database import Database, Row, tables_of
+from clew.importers.database import Database, Row, is_damaged, tables_of
 from clew.importers.formats import Source
 from clew.importers.opencode import second
 from clew.importers.records import GeneratedRecords, encode_value
+from clew.importers.steps import Notes
 
 _SESSIONS = ("session", "session_v2")
 _FIRST = {"message": {"id", "session_id", "data"}, "part": {"message_id", "data"}}
@@ -17,15 +18,17 @@ _SECOND = {"session_message": {"id", "session_id", "type", "data"}}
 
 
 def is_opencode(path: Path) -> bool:
-    """Whether the file is a database of OpenCode."""
+    """Whether the file is a database of OpenCode; where nobody can say, its name does."""
     tables = tables_of(path)
+    if not tables:
+        return path.name.startswith("opencode") and path.suffix == ".db" and is_damaged(path)
     return any("id" in tables.get(table, ()) for table in _SESSIONS) and any(
         all(columns <= set(tables.get(table, ())) for table, columns in generation.items())
         for generation in (_FIRST, _SECOND)
     )
 
 
-def sources(path: Path) -> Iterator[Source]:
+def sources(path: Path, notes: Notes) -> Iterator[Source]:
     """The sessions of a database that have a message, in the order of their making."""
     with Database(path) as database:
         found: dict[str, str | None] = {}
@@ -33,6 +36,7 @@ def sources(path: Path) -> Iterator[Source]:
             for row in database.rows(table, order=("time_created", "id")):
                 if (id := values.storable(row.get("id"))) is not None:
                     found[id] = values.text(row.get("parent_id"))
+        notes.broken += [(row["id"], "is on a damaged page") for _, row in database.lost()]
         for id, parent in found.items():
             if _has_messages(database, id):
                 yield Source(source_id=id, path=path, records=SessionRows(path, id), parent=parent)
@@ -53,8 +57,9 @@ class SessionRows(GeneratedRecords):
 
     def texts(self) -> Iterator[bytes]:
         with Database(self._path) as database:
-            for table, row in _rows(database, self._id):
-                yield encode_value({"table": table, "row": row})
+            for rows in (_rows(database, self._id), database.lost()):
+                for table, row in rows:
+                    yield encode_value({"table": table, "row": row})
 
 
 def _rows(database: Database, id: str) -> Iterator[tuple[str, Row]]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from clew.importers import chat, values
-from clew.importers.opencode.first import error_of, file_of, model_of, text_parts, usage_of
+from clew.importers.opencode.first import error_of, file_of, model_of, status_of, text_parts, usage_of
 from clew.importers.opencode.items import Item
 from clew.importers.steps import Notes
 from clew.model import Message
@@ -94,6 +94,7 @@ def _assistant(entry: Item, notes: Notes) -> list[Message]:
         model=model_of(entry.value),
         usage=usage_of(entry.value),
         error=error_of(entry.value.get("error")),
+        status=status_of(entry.value.get("error")),
         stop_reason=values.text(entry.value.get("finish")),
     )
     return [said, *results]

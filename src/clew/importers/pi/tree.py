@@ -10,7 +10,7 @@ from clew.importers.chat import Part
 from clew.importers.steps import SessionInfo
 from clew.importers.values import count, fields, moment, objects, storable, text
 
-_SILENT = "model_change thinking_level_change custom session_info label session usage context_edit"
+_SILENT = "model_change thinking_level_change custom session_info label session usage context_edit leaf"
 SILENT = frozenset(_SILENT.split())
 """The entries that hold no message. They are steps all the same: others may follow them."""
 
@@ -48,7 +48,9 @@ class Tree:
         if kind == "session":
             return
         self._place(position, entry)
-        if kind == "label":
+        if kind == "leaf":
+            self._move(entry)
+        elif kind == "label":
             self._add_label(entry)
         elif kind == "session_info":
             self._title = text(entry.get("name"))
@@ -68,6 +70,12 @@ class Tree:
             self._silent[key] = parent
         self.entries[position] = Entry(key, parent)
         self.last = key
+
+    def _move(self, entry: dict[str, Any]) -> None:
+        """Go on from where the user has moved to; from the last entry where that is the very beginning."""
+        target = text(entry.get("targetId"))
+        if target in self._keys:
+            self.last = target
 
     def _add_label(self, entry: dict[str, Any]) -> None:
         target, label = text(entry.get("targetId")), storable(entry.get("label"))
