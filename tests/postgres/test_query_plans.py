@@ -205,8 +205,12 @@ def test_listing_sessions_reads_no_more_than_the_page(tables: Tables, filters: d
         ("checkpoints_on_page", {"page": "[[7, 3]]", "with_metadata": True}),
         ("list_sessions_of_name", LIST_PARAMETERS | {"source": "other", "source_id": "7", "earliest": 0}),
         ("count_sessions_of_name", LIST_PARAMETERS | {"source": "other", "source_id": "7"}),
-        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 396, "most": 256}),
-        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 0, "most": 5}),
+        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 396, "most": 256, "short": 1}),
+        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 400, "most": 256, "short": 5}),
+        ("points_before", {"family": 7, "session": 7, "seq": 400, "length": 0, "most": 5, "short": 1}),
+        ("read_hashes", {"family": 7, "stretches": "[[7, 1, 2], [14, 2, 4]]"}),
+        ("read_hashed_bodies", {"family": 7, "stretches": "[[7, 1, 2], [14, 2, 4]]"}),
+        ("read_scattered_bodies", {"family": 7, "stretches": "[[7, 1, 2], [14, 2, 4]]"}),
         ("page_ancestry", {"id": CHECKPOINT}),
         ("page_descent", {"id": CHECKPOINT}),
         ("page_created", {"family": 7, "session": 7, "lower": 0, "limit": 2, "offset": 0}),
@@ -221,7 +225,16 @@ def test_reading_a_few_checkpoints_of_a_long_session_reads_no_others(
 
 
 @pytest.mark.parametrize(
-    "name", ["page_created", "page_created_desc", "read_bodies", "read_hashed_bodies", "read_hashes", "read_chunks"]
+    "name",
+    [
+        "page_created",
+        "page_created_desc",
+        "read_bodies",
+        "read_hashed_bodies",
+        "read_hashes",
+        "read_scattered_bodies",
+        "read_chunks",
+    ],
 )
 def test_reading_in_order_sorts_nothing(tables: Tables, name: str) -> None:
     assert not [node for node in tables.plan(SQL[name]) if "Sort" in node["Node Type"]]

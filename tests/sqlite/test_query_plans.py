@@ -133,6 +133,7 @@ def test_a_session_is_found_by_owner_and_name_in_one_step() -> None:
         "read_chunks",
         "read_hashed_bodies",
         "read_hashes",
+        "read_scattered_bodies",
     ],
 )
 def test_reading_in_order_sorts_nothing(name: str) -> None:

@@ -17,7 +17,7 @@ import psycopg
 
 from clew import limits
 from clew.backend import NewCheckpoint
-from clew.hashing import content_hash, link_chain
+from clew.hashing import content_hash
 from clew.model import ACTIVE, KEEP
 from clew.postgres.objects import searchable_or_none
 from clew.relational.checkpoints import new_row
@@ -25,6 +25,7 @@ from clew.relational.content import Content
 from clew.relational.heads import Head, Node, Tip, tip_seal
 from clew.relational.rows import CheckpointRow
 from clew.relational.timelines import Point, entry_seal
+from clew.relational.trails import Trails
 
 _MAX_BYTES = 1024 * 1024
 _TURNS = 1024
@@ -76,10 +77,11 @@ class Heads:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """An append ready to be sent, the checkpoint that it writes, and the head that the session has after it."""
+    """An append ready to be sent, the checkpoint that it writes, where that lies, and the head that it leaves."""
 
     parameters: Mapping[str, Any]
     row: CheckpointRow
+    point: Point
     head: Head
 
 
@@ -89,12 +91,13 @@ def may_be_plain(new: NewCheckpoint) -> bool:
     return as_usual and new.fingerprint is None and new.label is None and not new.attachments
 
 
-def plan(head: Head, new: NewCheckpoint) -> Plan | None:
+def plan(head: Head, new: NewCheckpoint, trails: Trails) -> Plan | None:
     """The append of a checkpoint to a session that is as `head` says; None where it is no plain append."""
-    parent = _parent(head, new)
+    parent = trails.along(_parent(head, new))
     if parent is None or not _is_plain(new, parent):
         return None
     digests = [content_hash(body) for body in new.bodies]
+    point = parent.point.grown(parent.point.timeline, digests)
     metadata = parent.metadata if new.metadata is KEEP else _hashed(new.metadata)
     content = _content(new, digests)
     if content is None:
@@ -103,7 +106,7 @@ def plan(head: Head, new: NewCheckpoint) -> Plan | None:
         head,
         id=new.id,
         parent=parent,
-        point=_point_after(parent.point, digests),
+        point=point,
         metadata=metadata,
         label=None,
         created_at=max(new.now, head.tip.updated_at) if new.created_at is None else new.created_at,
@@ -111,9 +114,8 @@ def plan(head: Head, new: NewCheckpoint) -> Plan | None:
     )
     tip = _tip_after(head.tip, row, has_news=bool(digests))
     parameters = {**row._asdict(), **head.owner.key, **content, **_entries(parent.point, digests), "parent": parent.seq}
-    return Plan(
-        {**parameters, **_tips(head, tip)}, row, msgspec.structs.replace(head, tip=tip, active_row=(*row, True))
-    )
+    after = msgspec.structs.replace(head, tip=tip, active_row=(*row, True))
+    return Plan({**parameters, **_tips(head, tip)}, row, point, after)
 
 
 def _parent(head: Head, new: NewCheckpoint) -> Node | None:
@@ -137,10 +139,6 @@ def _takes_all(new: NewCheckpoint, point: Point) -> bool:
     if new.prefix is not None:
         return new.prefix.whole == new.prefix.chain == point.chain
     return not new.full and (new.after is None or new.after == point.length)
-
-
-def _point_after(point: Point, digests: list[bytes]) -> Point:
-    return Point(point.timeline, point.length + len(digests), link_chain(point.chain, digests), is_end=True)
 
 
 def _tip_after(tip: Tip, row: CheckpointRow, *, has_news: bool) -> Tip:

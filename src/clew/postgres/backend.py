@@ -40,6 +40,7 @@ class PostgresBackend(RelationalBackend):
     """A store in a PostgreSQL database. Made by `open_backend`."""
 
     def __init__(self, parameters: dict[str, str], settings: Settings) -> None:
+        super().__init__()
         self._parameters = parameters
         self._settings = settings
         self._closed = False
@@ -61,7 +62,7 @@ class PostgresBackend(RelationalBackend):
             if done is None:
                 self._heads.forget(session_id)
                 done = call.write(
-                    lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred),
+                    lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred, self._trails),
                     written=lambda db: checkpoints.load_if_there(db, session_id, new.id, self._deferred),
                     repeatable=new.fingerprint is not None,
                 )
@@ -73,12 +74,13 @@ class PostgresBackend(RelationalBackend):
         head = self._heads.get(session_id)
         if head is None and append.may_be_plain(new):
             head = call.ask(lambda db: read_head(db, session_id))
-        plan = None if head is None else append.plan(head, new)
+        plan = None if head is None else append.plan(head, new, self._trails)
         if plan is None or not call.write_at_once(
             lambda db: db.fetch_one("append", plan.parameters), failures=(append.CLASH,)
         ):
             return None
         self._heads.put(plan.head)
+        self._trails.remember(plan.row.id, plan.point)
         return rows.checkpoint(plan.row, self._deferred(new.id))
 
     def search(self, search: MessageSearch) -> Page[SearchHit]:

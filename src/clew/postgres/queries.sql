@@ -806,36 +806,59 @@ CROSS JOIN LATERAL (
 WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
 ORDER BY e.position;
 
--- name: read_hashed_bodies
--- The same with what each must be: its place, the seal of its place, and the hash of the body.
-SELECT e.position, e.seal, substring(c.key FOR 16), c.body FROM clew_entry AS e
+-- name: read_scattered_bodies
+-- The bodies, by position, of ranges of timelines' own entries (each as timeline, start and stop), as they come.
+SELECT e.position, c.body FROM json_array_elements(:stretches::json) AS wanted (value)
+CROSS JOIN LATERAL (
+    SELECT k.timeline, k.position, k.seal, k.content FROM clew_entry AS k
+    WHERE k.family = :family::bigint AND k.timeline = (wanted.value ->> 0)::bigint
+        AND k.position >= (wanted.value ->> 1)::bigint AND k.position < (wanted.value ->> 2)::bigint
+    OFFSET 0
+) AS e
 CROSS JOIN LATERAL (
     SELECT k.key, k.body FROM clew_content AS k WHERE k.family = :family::bigint AND k.key = e.content
     OFFSET 0
-) AS c
-WHERE e.family = :family::bigint AND e.timeline = :timeline::bigint AND e.position >= :start::bigint AND e.position < :stop::bigint
-ORDER BY e.position;
+) AS c;
+
+-- name: read_hashed_bodies
+-- The same with what each must be: its place, the seal of its place, and the hash of the body.
+SELECT e.position, e.timeline, e.seal, substring(c.key FOR 16), c.body FROM json_array_elements(:stretches::json) AS wanted (value)
+CROSS JOIN LATERAL (
+    SELECT k.timeline, k.position, k.seal, k.content FROM clew_entry AS k
+    WHERE k.family = :family::bigint AND k.timeline = (wanted.value ->> 0)::bigint
+        AND k.position >= (wanted.value ->> 1)::bigint AND k.position < (wanted.value ->> 2)::bigint
+    OFFSET 0
+) AS e
+CROSS JOIN LATERAL (
+    SELECT k.key, k.body FROM clew_content AS k WHERE k.family = :family::bigint AND k.key = e.content
+    OFFSET 0
+) AS c;
 
 -- name: read_hashes
--- The hashes of a range of one timeline's own entries.
-SELECT substring(content FOR 16) FROM clew_entry
-WHERE family = :family::bigint AND timeline = :timeline::bigint AND position >= :start::bigint AND position < :stop::bigint
-ORDER BY position;
+-- The hashes of such ranges.
+SELECT e.position, substring(e.content FOR 16) FROM json_array_elements(:stretches::json) AS wanted (value)
+CROSS JOIN LATERAL (
+    SELECT k.position, k.content FROM clew_entry AS k
+    WHERE k.family = :family::bigint AND k.timeline = (wanted.value ->> 0)::bigint
+        AND k.position >= (wanted.value ->> 1)::bigint AND k.position < (wanted.value ->> 2)::bigint
+    OFFSET 0
+) AS e;
 
 -- name: points_before
--- Where a checkpoint of a session (as its number) and those before it lie, up to the first that is not longer than a length.
-WITH RECURSIVE line (seq, parent, id, timeline, length, chain, depth) AS (
-    SELECT seq, parent, id, timeline, length, chain, 0
+-- Where a checkpoint of a session (as its number) and those before it lie, up to so many that are not longer than a length.
+WITH RECURSIVE line (seq, parent, id, timeline, length, chain, short, depth) AS (
+    SELECT seq, parent, id, timeline, length, chain, 0, 0
     FROM clew_checkpoint WHERE family = :family::bigint AND session = :session::bigint AND seq = :seq::bigint
     UNION ALL
-    SELECT c.seq, c.parent, c.id, c.timeline, c.length, c.chain, line.depth + 1
+    SELECT c.seq, c.parent, c.id, c.timeline, c.length, c.chain,
+        line.short + (c.length <= :length::bigint)::integer, line.depth + 1
     FROM line
     CROSS JOIN LATERAL (
         SELECT k.seq, k.parent, k.id, k.timeline, k.length, k.chain FROM clew_checkpoint AS k
         WHERE k.family = :family::bigint AND k.session = :session::bigint AND k.seq = line.parent AND k.seq < line.seq
         OFFSET 0
     ) AS c
-    WHERE line.length > :length::bigint AND line.depth < :most::bigint
+    WHERE line.short < :short::bigint AND line.depth < :most::bigint
 )
 SELECT id, timeline, length, chain FROM line WHERE depth > 0 ORDER BY depth;
 

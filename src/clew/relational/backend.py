@@ -48,6 +48,7 @@ from clew.relational import (
     trees,
 )
 from clew.relational import changes as changes_since
+from clew.relational.trails import Trails
 from clew.relational.transaction import Transaction
 from clew.reports import Moved, Progress, StoreStats
 
@@ -59,6 +60,9 @@ Work = Callable[[Transaction], T]
 
 class RelationalBackend(Backend):
     """The seam but for what depends on where the tables are."""
+
+    def __init__(self) -> None:
+        self._trails = Trails()
 
     @abstractmethod
     def _read(self, work: Work[T], checkpoint_id: UUID | None = None) -> T:
@@ -130,7 +134,7 @@ class RelationalBackend(Backend):
     def write_checkpoint(self, session_id: UUID, new: NewCheckpoint) -> Checkpoint:
         cuts = attachments.cut_all(new.attachments)
         return self._write(
-            lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred),
+            lambda db: checkpoints.write_checkpoint(db, session_id, new, cuts, self._deferred, self._trails),
             written=lambda db: checkpoints.load_if_there(db, session_id, new.id, self._deferred),
             repeatable=new.fingerprint is not None,
         )

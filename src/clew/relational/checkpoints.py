@@ -27,6 +27,7 @@ from clew.relational.heads import Head, Node, check_if_active, find_node, label_
 from clew.relational.prefixes import first_messages
 from clew.relational.rows import CheckpointRow
 from clew.relational.timelines import EMPTY, Owner, Point, beginning, common_prefix, extend, read, read_slice
+from clew.relational.trails import Trails
 from clew.relational.transaction import Row, Transaction
 from clew.times import from_micros
 
@@ -35,7 +36,7 @@ Deferred = Callable[[UUID], State]
 
 
 def write_checkpoint(
-    db: Transaction, session_id: UUID, new: NewCheckpoint, cuts: Cuts, deferred: Deferred
+    db: Transaction, session_id: UUID, new: NewCheckpoint, cuts: Cuts, deferred: Deferred, trails: Trails
 ) -> Checkpoint:
     """See `Backend.write_checkpoint`; `cuts` are the bytes of the attachments."""
     head = read_head(db, session_id)
@@ -44,11 +45,12 @@ def write_checkpoint(
     if new.fingerprint is not None and _is_written(db, head, new):
         return load_checkpoint(db, new.id, deferred)
     check_if_active(head, new.if_active)
-    parent = None if new.parent is None else find_node(db, head, new.parent)
+    parent = None if new.parent is None else trails.along(find_node(db, head, new.parent))
     if new.label is not None:
         free_label(db, head, new.label, new.now, move=new.move)
     created_at = max(new.now, head.tip.updated_at) if new.created_at is None else new.created_at
     point, brought = _place(db, head, parent, new)
+    trails.remember(new.id.bytes, point)
     row = new_row(
         head,
         id=new.id,

@@ -5,7 +5,9 @@ the session that owns a timeline extends it, a timeline has at least one entry o
 timeline that holds its last message.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from operator import itemgetter
 from uuid import UUID
 
 import msgspec
@@ -13,19 +15,33 @@ import msgspec
 from clew.errors import CorruptStateError
 from clew.hashing import EMPTY_CHAIN, content_hash, extend_chain, link_chain, row_seal
 from clew.relational.content import checked
-from clew.relational.transaction import Transaction
+from clew.relational.transaction import Row, Transaction
 
 
 class Point(msgspec.Struct, frozen=True):
     """The conversation of the first `length` messages along `timeline` (None where that is none at all).
 
-    `is_end` where the timeline ends here and belongs to the session that writes, so that it may grow.
+    `is_end` where the timeline ends here and belongs to the session that writes, so that it may grow. `trail` are the
+    chains of the lengths just before, the last of them one message shorter, as far as they are at hand.
     """
 
     timeline: int | None
     length: int
     chain: bytes
     is_end: bool = False
+    trail: tuple[bytes, ...] = ()
+
+    def chain_of(self, count: int) -> bytes | None:
+        """The chain of the first `count` messages, None where it is not at hand."""
+        known = (*self.trail, self.chain)
+        place = count - self.length - 1
+        return known[place] if -len(known) <= place < 0 else None
+
+    def grown(self, timeline: int | None, digests: Iterable[bytes]) -> "Point":
+        """Where the conversation ends once messages with these hashes are after it, on a timeline that may grow."""
+        chains = list(accumulate(digests, lambda chain, digest: link_chain(chain, (digest,)), initial=self.chain))
+        trail = (*self.trail, *chains[:-1])[-_TRAIL:]
+        return Point(timeline, self.length + len(chains) - 1, chains[-1], is_end=True, trail=trail)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -50,6 +66,8 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 _BLOCK = 512
+_TRAIL = 128
+"""How many chains a point has of lengths before it, at most."""
 
 EMPTY = Point(None, 0, EMPTY_CHAIN)
 
@@ -68,7 +86,7 @@ def extend(db: Transaction, owner: Owner, point: Point, bodies: Sequence[bytes])
     keys = db.store_messages(owner.family, bodies, digests)
     seals = [entry_seal(timeline, position, digest) for position, digest in enumerate(digests, point.length)]
     db.insert_entries(owner.family, timeline, point.length, list(zip(keys, seals, strict=True)))
-    return Point(timeline, point.length + len(bodies), link_chain(point.chain, digests), is_end=True)
+    return point.grown(timeline, digests)
 
 
 def entry_seal(timeline: int, position: int, digest: bytes) -> int:
@@ -93,30 +111,32 @@ def common_prefix(db: Transaction, family: int, point: Point, bodies: Sequence[b
     return limit
 
 
-def beginning(db: Transaction, family: int, point: Point, count: int, chain: bytes) -> Point:
-    """The point after the first `count` messages of the conversation at `point`, whose chain is `chain`."""
+def beginning(
+    db: Transaction, family: int, point: Point, count: int, chain: bytes, checkpoint_id: UUID | None = None
+) -> Point:
+    """The point after the first `count` messages of the conversation at `point`, whose chain is `chain`.
+
+    No more of the conversation's timelines are looked at than there are from there on; see `parts_of`.
+    """
     if count == 0:
         return EMPTY
     if count == point.length:
         return point
-    return point_on(parts_of(db, family, point), count, chain)
+    trail = point.trail[: max(len(point.trail) - point.length + count, 0)]
+    return point_on(parts_of(db, family, point, count - 1, checkpoint_id), count, chain, trail)
 
 
-def point_on(parts: list[Part], count: int, chain: bytes) -> Point:
+def point_on(parts: list[Part], count: int, chain: bytes, trail: tuple[bytes, ...] = ()) -> Point:
     """The point after the first `count` messages, one or more, of the conversation that `parts` hold."""
     for part in parts:
         if part.start < count <= part.stop:
-            return Point(part.timeline, count, chain)
+            return Point(part.timeline, count, chain, trail=trail)
     raise CorruptStateError(f"no timeline holds message {count - 1} of a conversation")
 
 
 def read(db: Transaction, family: int, point: Point, checkpoint_id: UUID) -> list[bytes]:
     """Every message up to the point, checked against the point's chain."""
-    bodies = [
-        body
-        for part in parts_of(db, family, point)
-        for (body,) in db.iterate("read_bodies", msgspec.structs.asdict(part))
-    ]
+    bodies = _bodies(db, parts_of(db, family, point))
     if len(bodies) != point.length:
         raise _damaged(checkpoint_id, f"has {len(bodies)} of its {point.length} messages")
     if extend_chain(EMPTY_CHAIN, bodies) != point.chain:
@@ -144,14 +164,8 @@ def read_slice(db: Transaction, family: int, point: Point, start: int, stop: int
 
 def hashes(db: Transaction, parts: list[Part], start: int, stop: int) -> list[bytes]:
     """The stored hashes of the messages from `start` to `stop`: only a chain that they lead to proves any of them."""
-    stretches = [
-        Part(part.family, part.timeline, max(part.start, start), min(part.stop, stop))
-        for part in parts
-        if part.start < stop and start < part.stop
-    ]
-    return [
-        digest for stretch in stretches for (digest,) in db.fetch_all("read_hashes", msgspec.structs.asdict(stretch))
-    ]
+    found = _fetched(db, "read_hashes", _within(parts, start, stop))
+    return [digest for _, digest in found]
 
 
 def _branch(db: Transaction, owner: Owner, point: Point) -> int:
@@ -189,13 +203,55 @@ def _placed(db: Transaction, parts: list[Part], start: int, stop: int) -> Iterat
     Read in blocks, so that whoever stops early has not read all, and no statement stays open behind an error.
     """
     expected = start
+    blocks = [
+        msgspec.structs.replace(part, start=block, stop=min(block + _BLOCK, part.stop))
+        for part in _within(parts, start, stop)
+        for block in range(part.start, part.stop, _BLOCK)
+    ]
+    for group in _grouped(blocks):
+        for position, timeline, seal, digest, body in _fetched(db, "read_hashed_bodies", group):
+            yield position == expected and seal == entry_seal(timeline, position, digest), digest, body
+            expected += 1
+
+
+def _bodies(db: Transaction, parts: list[Part]) -> list[bytes]:
+    """Every message of the parts."""
+    bodies: list[bytes] = []
+    for group in _grouped(parts):
+        if len(group) == 1:
+            bodies.extend(body for (body,) in db.iterate("read_bodies", msgspec.structs.asdict(group[0])))
+        else:
+            bodies.extend(body for _, body in _fetched(db, "read_scattered_bodies", group))
+    return bodies
+
+
+def _within(parts: list[Part], start: int, stop: int) -> list[Part]:
+    """The parts as far as they lie from `start` to `stop`."""
+    return [
+        Part(part.family, part.timeline, max(part.start, start), min(part.stop, stop))
+        for part in parts
+        if part.start < stop and start < part.stop
+    ]
+
+
+def _grouped(parts: list[Part]) -> Iterator[list[Part]]:
+    """The parts in groups to be read at once: a conversation that was often rewritten has as many as messages."""
+    group: list[Part] = []
     for part in parts:
-        begin, end = max(part.start, start), min(part.stop, stop)
-        for block in range(begin, end, _BLOCK):
-            stretch = Part(part.family, part.timeline, block, min(block + _BLOCK, end))
-            for position, seal, digest, body in db.fetch_all("read_hashed_bodies", msgspec.structs.asdict(stretch)):
-                yield position == expected and seal == entry_seal(part.timeline, position, digest), digest, body
-                expected += 1
+        if group and part.stop - group[0].start > _BLOCK:
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group
+
+
+def _fetched(db: Transaction, name: str, parts: list[Part]) -> list[Row]:
+    """The rows of a query over some parts, by the positions that they begin with."""
+    if not parts:
+        return []
+    stretches = msgspec.json.encode([(part.timeline, part.start, part.stop) for part in parts]).decode()
+    return sorted(db.fetch_all(name, {"family": parts[0].family, "stretches": stretches}), key=itemgetter(0))
 
 
 def _name_damaged_message(db: Transaction, family: int, point: Point, checkpoint_id: UUID) -> None:

@@ -32,6 +32,7 @@ class SQLiteBackend(RelationalBackend):
     """A store in one SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, engine: Engine, *, durability: Durability, busy_timeout: float, read_only: bool) -> None:
+        super().__init__()
         self._engine = engine
         self._durable = durability == "full"
         self._timeout = busy_timeout

@@ -454,26 +454,35 @@ SELECT CAST(c.body AS BLOB) FROM entry AS e JOIN content AS c ON c.key = e.conte
 WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
 ORDER BY e.position;
 
+-- name: read_scattered_bodies
+-- The bodies, by position, of ranges of timelines' own entries (each as timeline, start and stop), as they come.
+SELECT e.position, CAST(c.body AS BLOB) FROM json_each(:stretches) AS wanted
+CROSS JOIN entry AS e ON e.timeline = wanted.value ->> 0
+    AND e.position >= wanted.value ->> 1 AND e.position < wanted.value ->> 2
+CROSS JOIN content AS c ON c.key = e.content;
+
 -- name: read_hashed_bodies
 -- The same with what each must be: its place, the seal of its place, and the hash of the body.
-SELECT e.position, e.seal, c.hash, CAST(c.body AS BLOB) FROM entry AS e JOIN content AS c ON c.key = e.content
-WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
-ORDER BY e.position;
+SELECT e.position, e.timeline, e.seal, c.hash, CAST(c.body AS BLOB) FROM json_each(:stretches) AS wanted
+CROSS JOIN entry AS e ON e.timeline = wanted.value ->> 0
+    AND e.position >= wanted.value ->> 1 AND e.position < wanted.value ->> 2
+CROSS JOIN content AS c ON c.key = e.content;
 
 -- name: read_hashes
--- The hashes of a range of one timeline's own entries.
-SELECT c.hash FROM entry AS e JOIN content AS c ON c.key = e.content
-WHERE e.timeline = :timeline AND e.position >= :start AND e.position < :stop
-ORDER BY e.position;
+-- The hashes of such ranges.
+SELECT e.position, c.hash FROM json_each(:stretches) AS wanted
+CROSS JOIN entry AS e ON e.timeline = wanted.value ->> 0
+    AND e.position >= wanted.value ->> 1 AND e.position < wanted.value ->> 2
+CROSS JOIN content AS c ON c.key = e.content;
 
 -- name: points_before
--- Where a checkpoint of a session (as its number) and those before it lie, up to the first that is not longer than a length.
-WITH RECURSIVE line (seq, parent, id, timeline, length, chain, depth) AS (
-    SELECT seq, parent, id, timeline, length, chain, 0 FROM checkpoint WHERE session = :session AND seq = :seq
+-- Where a checkpoint of a session (as its number) and those before it lie, up to so many that are not longer than a length.
+WITH RECURSIVE line (seq, parent, id, timeline, length, chain, short, depth) AS (
+    SELECT seq, parent, id, timeline, length, chain, 0, 0 FROM checkpoint WHERE session = :session AND seq = :seq
     UNION ALL
-    SELECT c.seq, c.parent, c.id, c.timeline, c.length, c.chain, line.depth + 1
+    SELECT c.seq, c.parent, c.id, c.timeline, c.length, c.chain, line.short + (c.length <= :length), line.depth + 1
     FROM line JOIN checkpoint AS c ON c.session = :session AND c.seq = line.parent AND c.seq < line.seq
-    WHERE line.length > :length AND line.depth < :most
+    WHERE line.short < :short AND line.depth < :most
 )
 SELECT id, timeline, length, chain FROM line WHERE depth > 0 ORDER BY depth;
 
