@@ -103,3 +103,9 @@ class UnavailableError(StorageError):
 
 class InternalError(StorageError):
     """Anything else; the driver's own error is the ``__cause__``."""
+
+
+def missing_extra(error: ImportError, what: str, extra: str) -> InvalidRequestError:
+    """What to install, where a package is missing that not everybody needs."""
+    package = (error.name or "a package").partition(".")[0]
+    return InvalidRequestError(f"{package} is missing, which {what}: install clew with its extra '{extra}'")

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clew.backend import Backend, Durability, Migratable
-from clew.errors import InvalidRequestError
+from clew.errors import InvalidRequestError, missing_extra
 from clew.limits import DEFAULT_BUSY_TIMEOUT
 from clew.sqlite import SQLiteBackend, open_backend
 from clew.text import shown
@@ -91,7 +91,7 @@ def _postgres() -> ModuleType:
     try:
         from clew import postgres
     except ImportError as error:
-        raise _missing(error, "postgresql:// URLs", "postgres") from error
+        raise missing_extra(error, "postgresql:// URLs need", "postgres") from error
     return postgres
 
 
@@ -100,12 +100,8 @@ def _remote() -> ModuleType:
     try:
         from clew import remote
     except ImportError as error:
-        raise _missing(error, "https:// URLs", "http") from error
+        raise missing_extra(error, "https:// URLs need", "http") from error
     return remote
-
-
-def _missing(error: ImportError, what: str, extra: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{error.name} is missing, which {what} need: install clew with its extra '{extra}'")
 
 
 def _checked(url: str | os.PathLike[str] | None) -> str:

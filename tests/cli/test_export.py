@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 import platformdirs
 import pytest
@@ -195,3 +197,24 @@ def test_a_reader_that_stops_is_no_failure(command):
     done = run_process("--store", command.path, "export", capture_output=False, stdout=write)
     os.close(write)
     assert done.returncode == 141
+
+
+@pytest.mark.parametrize(
+    ("package", "words", "extra"),
+    [
+        ("jinja2", ["export", "--format", "html", "-o", "x.html"], "server"),
+        ("kingfisher_sdk", ["export", "--redact", "-o", "x.jsonl"], "redact"),
+        ("mcp", ["mcp"], "mcp"),
+    ],
+)
+def test_without_the_extra_it_says_what_to_install(command, tmp_path, package, words, extra):
+    session = str(command.create("a title", messages=[{"role": "user", "content": "hello"}]).id)
+    chosen = [words[0], session, *words[1:]] if words[0] == "export" else words
+    hidden = f"import sys; sys.modules[{package!r}] = None; from clew.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", hidden, "--store", str(command.path), *chosen],
+        cwd=tmp_path, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert f"{package} is missing" in ran.stderr
+    assert f"install clew with its extra '{extra}'" in ran.stderr

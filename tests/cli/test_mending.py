@@ -76,7 +76,7 @@ def test_a_repair_makes_a_new_checkpoint_and_says_how_to_go_back(command, broken
     assert lines == [
         "  call_without_result at 1: tool call 'c1' of 'run' has no result",
         f"Repaired {broken}: checkpoint {after} is active",
-        f"  back to what it was: clew --store {command.path} rewind {broken} {before}",
+        f"  back to what it was: clew --store {command.path} rewind {broken} --checkpoint {before}",
     ]
     assert [message["role"] for message in command.messages(broken)] == ["user", "assistant", "tool", "user"]
     assert command.run("validate").exit_code == 0

@@ -194,7 +194,10 @@ class TestText:
             (None, "clew append"),
             ("a b.db", "clew --store 'a b.db' append"),
             ("sqlite:///a.db", "clew --store sqlite:///a.db append"),
+            ("postgresql://host/db", "clew --store postgresql://host/db append"),
+            ("https://clew.example:8420", "clew --store https://clew.example:8420 append"),
             ("postgresql://user:secret@host/db", "clew append"),
+            ("postgresql://host/db?password=secret", "clew append"),
         ],
     )
     def test_the_resume_command_has_the_store_that_was_asked_for_and_no_password(self, url, words):

@@ -104,7 +104,7 @@ def _repaired(app: App, session: UUID, flaws: Sequence[Flaw], made: clew.Checkpo
         return
     yield from (_flaw(flaw) for flaw in flaws)
     yield f"Repaired {session}: checkpoint {made.id} is active"
-    yield f"  back to what it was: {app.command('rewind', str(session), str(made.parent_id))}"
+    yield f"  back to what it was: {app.command('rewind', str(session), '--checkpoint', str(made.parent_id))}"
 
 
 def _each(store: clew.Store, wanted: Sequence[Wanted]) -> Iterator[Validated]:

@@ -22,6 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 ROLES = ("user", "assistant", "tool", "system")
 
+_MAY_HOLD_SECRETS = re.compile(r"[@?#=]")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
@@ -47,10 +48,10 @@ class App:
             yield store
 
     def command(self, *words: str) -> str:
-        """A command to type next, for the same store. What leads to a server stays out: it may hold a password."""
+        """A command to type next, for the same store. A URL stays out that may hold a password."""
         chosen = self.store_url
-        is_file = chosen is not None and ("://" not in chosen or chosen.startswith("sqlite:"))
-        store = ["--store", chosen] if chosen is not None and is_file and served_endpoint(chosen) is None else []
+        is_secret = chosen is not None and served_endpoint(chosen) is not None and _MAY_HOLD_SECRETS.search(chosen)
+        store = [] if chosen is None or is_secret else ["--store", chosen]
         return shlex.join(["clew", *store, *words])
 
 

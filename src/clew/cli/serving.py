@@ -9,7 +9,7 @@ from clew import wire
 from clew.cli.errors import InvalidArgumentError
 from clew.cli.options import App, json_option, pass_app
 from clew.cli.output import Line, backend_line, write_json, write_lines
-from clew.errors import InvalidRequestError
+from clew.errors import missing_extra
 from clew.limits import MAX_REQUEST_BYTES
 from clew.model import BackendInfo
 
@@ -96,9 +96,7 @@ def _running() -> "ModuleType":
     try:
         from clew.server import running
     except ImportError as error:
-        raise InvalidRequestError(
-            f"{error.name} is missing, which a server needs: install clew with its extra 'server'"
-        ) from error
+        raise missing_extra(error, "a server needs", "server") from error
     return running
 
 

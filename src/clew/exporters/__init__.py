@@ -59,7 +59,7 @@ def export(
 
     InvalidRequestError where a format cannot do what is asked, NotFoundError where something is not there,
     CorruptStateError where a conversation for people is damaged; "jsonl" and "stakpak" leave out what is, and name it
-    in the result. UnavailableError where an extra of the package is missing.
+    in the result. InvalidRequestError also where an extra of the package is missing.
     """
     exporter = EXPORTERS.get(format)
     if exporter is None:

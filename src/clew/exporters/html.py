@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clew.display.blocks import Text, image_of
 from clew.display.visible import one_line, without_colours
-from clew.errors import UnavailableError
+from clew.errors import missing_extra
 from clew.exporters.base import Conversation, Exported, Exporter, Wanted
 from clew.exporters.people import Told, branches, facts, own_messages, shortened, tell
 from clew.store import Store
@@ -103,9 +103,7 @@ def _macros() -> Any:
 
         import clew.display.markdown  # noqa: F401 - what it takes may not be there
     except ImportError as error:
-        raise UnavailableError(
-            f"to export HTML takes the package's extra: pip install 'clew[server]' ({error})"
-        ) from None
+        raise missing_extra(error, "HTML needs", "server") from error
     environment = Environment(
         loader=PackageLoader("clew.exporters"),
         autoescape=True,

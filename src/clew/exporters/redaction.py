@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from clew.archive import Masking
-from clew.errors import CorruptStateError, UnavailableError
+from clew.errors import CorruptStateError, missing_extra
 from clew.exporters.named_secrets import Span, named_secrets, secret_under
 from clew.importers import raw
 from clew.model import Attachment
@@ -54,7 +54,7 @@ class Masked(msgspec.Struct, frozen=True):
 
 
 class Redaction(Masking):
-    """Masks secrets, and keeps account of it. UnavailableError where the extra `redact` is not installed."""
+    """Masks secrets, and keeps account of it. InvalidRequestError where the extra `redact` is not installed."""
 
     def __init__(self) -> None:
         self._scanner = _scanner()
@@ -229,7 +229,7 @@ def _scanner() -> "Scanner":
     """The detector. To make its rules takes seconds; it keeps them in a file for the next time."""
     try:
         from kingfisher_sdk import Rules, Scanner
-    except ImportError:
-        raise UnavailableError("to mask secrets takes the package's extra: pip install 'clew[redact]'") from None
+    except ImportError as error:
+        raise missing_extra(error, "masking needs", "redact") from error
     options: dict[str, Any] = {"base64": False}  # pictures are base64, and no text of anybody
     return Scanner(Rules(), **options)
