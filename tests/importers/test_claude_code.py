@@ -505,6 +505,15 @@ class TestFacts:
         assert self.titled(store, file, {"type": "ai-title", "aiTitle": long}) == (long, "generated")
         assert self.titled(store, file, {"type": "custom-title", "customTitle": f"\n{long}\x1b["})[0] == f"{long} ["
 
+    def test_a_file_whose_beginning_was_cut_off_keeps_its_title_and_its_messages(
+        self, store: clew.Store, file: Path
+    ) -> None:
+        talk = simple_talk()
+        bring(store, talk.write(file))
+        bring(store, talk.write(file, talk.rows[-1:]))
+        assert session_of(store).title == "Fix the bug"
+        assert ["u:Fix the bug", "a:Done.", "u:And the other", "a:Done, too."] in map(brief, leaves(store))
+
     @pytest.mark.parametrize(
         "boilerplate",
         [
@@ -745,6 +754,20 @@ class TestFinding:
         assert (report.sessions_created, report.broken) == (2, ())
         assert brief(active(store))[-1] == "a:Done, too."
         assert session_of(store, OTHER).title == "Fix the bug"
+
+    @pytest.mark.parametrize("place", [f"{OTHER}.jsonl", f"{SESSION}/subagents/agent-a1.jsonl"])
+    @pytest.mark.parametrize("content", [b"\0" * 900, b"not JSON\n", b'{"type":"us'])
+    def test_a_transcript_that_nobody_can_read_is_named_and_the_others_come(
+        self, store: clew.Store, file: Path, place: str, content: bytes
+    ) -> None:
+        simple_talk().write(file)
+        damaged = file.parent / place
+        damaged.parent.mkdir(parents=True, exist_ok=True)
+        damaged.write_bytes(content)
+        report = bring(store, file.parent)
+        assert report.sessions_created == 1
+        assert "no message that could be read" in str(report.broken[0])
+        assert damaged.name in str(report.broken[0])
 
     def test_a_copy_under_another_name_is_read_when_it_is_named(self, store: clew.Store, file: Path) -> None:
         simple_talk().write(file)

@@ -47,6 +47,7 @@ import clew
 from clew.errors import InvalidRequestError
 from clew.importers import IMPORTERS, find_importer
 from clew.importers.codex import CodexImporter
+from clew.importers.compression import zstd
 from clew.importers.reimport import reimport
 from clew.importers.steps import Notes
 
@@ -323,6 +324,42 @@ class TestAnswers:
         messages = imported(store, file, [meta(), user("a"), said("so"), marker, aborted, user("b"), said("B")])
         assert [message.get("status") for message in messages] == [None, "aborted", None, None, None]
 
+    @pytest.mark.parametrize("told", [user("go on", "developer"), user("go on"), heard("go on")])
+    def test_what_is_said_before_a_result_has_come_follows_it(
+        self, store: clew.Store, file: Path, told: dict[str, Any]
+    ) -> None:
+        begin = [meta(), user("a"), call("c1"), call("c2"), output("c1")]
+        messages = imported(store, file, [*begin, told, output("c2"), said("b"), user("c"), said("d")])
+        roles = [(message["role"], message.get("tool_call_id")) for message in messages]
+        assert roles[1:5] == [("assistant", None), ("tool", "c1"), ("tool", "c2"), (messages[4]["role"], None)]
+        assert texts(messages[4:]) == ["go on", "b", "c", "d"]
+
+    def test_what_codex_tells_between_two_calls_of_an_answer_does_not_part_it(
+        self, store: clew.Store, file: Path
+    ) -> None:
+        lines = [user("a"), call("c1"), user("<hook>", "developer"), call("c2"), output("c1"), output("c2"), said("b")]
+        messages = imported(store, file, [meta(), *lines])
+        assert [message["role"] for message in messages] == [
+            *("user", "assistant", "tool", "tool", "developer", "assistant")
+        ]
+        assert [made["id"] for made in messages[1]["tool_calls"]] == ["c1", "c2"]
+
+    def test_a_prompt_before_a_result_that_comes_much_later_stays_before_its_answer(
+        self, store: clew.Store, file: Path
+    ) -> None:
+        lines = [user("a"), call("c1"), user("b"), call("c2"), output("c2"), said("B"), output("c1"), said("C")]
+        messages = imported(store, file, [meta(), *lines])
+        assert [message["role"] for message in messages] == [
+            *("user", "assistant", "user", "assistant", "tool", "assistant", "tool", "assistant")
+        ]
+
+    def test_tokens_that_are_told_before_each_answer_are_its(self, store: clew.Store, file: Path) -> None:
+        lines = [user("a"), tokens(100, 100), call("c1"), output("c1"), tokens(300, 200), call("c2"), output("c2")]
+        messages = imported(store, file, [meta(), *lines, tokens(600, 300), said("b")])
+        assert [message["usage"]["prompt_tokens"] for message in messages if message["role"] == "assistant"] == [
+            *(100, 200, 300)
+        ]
+
 
 class TestBranches:
     def test_a_rollback_goes_on_from_before_the_turns_which_stay(self, store: clew.Store, file: Path) -> None:
@@ -588,6 +625,25 @@ class TestWhatIsNotUnderstood:
         assert report.unknown == {"new_kind": 1, "event_msg/new_event": 1, "response_item/new_item": 1, "?": 3}
         assert [finding.why[:11] for finding in report.broken] == ["is not JSON"]
         assert lost_records(CODEX, file) == []
+
+    @pytest.mark.parametrize(
+        ("suffix", "content"),
+        [
+            ("", b"\0" * 900),
+            ("", b'{"timestamp":"2026'),
+            (".zst", zstd.compress(b"x" * 900)[:-3]),
+            (".zst", b"no zstd"),
+        ],
+    )
+    def test_a_rollout_that_nobody_can_read_is_named_and_the_others_come(
+        self, store: clew.Store, tmp_path: Path, suffix: str, content: bytes
+    ) -> None:
+        write(rollout(tmp_path), [meta(), user("a"), said("b")])
+        damaged = rollout(tmp_path, OTHER)
+        damaged.with_name(damaged.name + suffix).write_bytes(content)
+        report = CODEX.run(store, tmp_path)
+        assert report.sessions_created == 1
+        assert OTHER in str(report.broken[0])
 
     def test_every_record_is_kept(self, file: Path) -> None:
         assert lost_records(CODEX, write(file, WHOLE)) == []

@@ -305,6 +305,30 @@ class TestWhatIsNotUnderstood:
         assert texts(conversation(store)) == ["a", "b"]
         assert lost_records(PI, file) == []
 
+    @pytest.mark.parametrize("first", ['{"type":"session","id":"torn', "\0\0", None])
+    def test_a_session_whose_header_is_damaged_is_the_same_session(
+        self, store: clew.Store, tmp_path: Path, first: str | None
+    ) -> None:
+        id = "019a0000-0000-7000-8000-000000000001"
+        file = write(tmp_path / f"2025-11-01T10-00-00-000Z_{id}.jsonl", [{**HEADER, "id": id}, *TREE[:2]])
+        PI.run(store, tmp_path)
+        write(file, [*([] if first is None else [first]), *TREE])
+        assert PI.detect(file)
+        report = PI.run(store, tmp_path)
+        assert (report.sessions_created, report.sessions_updated) == (0, 1)
+        assert texts(conversation(store)) == texts(imported(clew.open(":memory:"), file, [HEADER, *TREE]))
+
+    @pytest.mark.parametrize("content", [b"\0" * 900, b"not JSON\n", b'{"type":"ses'])
+    def test_a_session_that_nobody_can_read_is_named_and_the_others_come(
+        self, store: clew.Store, file: Path, content: bytes
+    ) -> None:
+        write(file, [HEADER, *TREE])
+        damaged = file.with_name("2025-11-01T10-00-00-000Z_019a0000-0000-7000-8000-000000000001.jsonl")
+        damaged.write_bytes(content)
+        report = PI.run(store, file.parent)
+        assert report.sessions_created == 1
+        assert damaged.name in str(report.broken[0])
+
     def test_a_file_without_a_message_is_an_error_that_says_so(self, store: clew.Store, file: Path) -> None:
         with pytest.raises(InvalidRequestError, match=r"no message that could be read.*1 new"):
             PI.run(store, write(file, [HEADER, entry("new", "n1", None)]))

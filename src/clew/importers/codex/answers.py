@@ -25,6 +25,15 @@ class Result(msgspec.Struct):
     at: datetime | None
 
 
+class Heard(msgspec.Struct):
+    """A message to the model; `is_prompt` where it is the user's or another agent's, and not Codex's own."""
+
+    record: Record
+    at: datetime | None
+    message: Message
+    is_prompt: bool
+
+
 class Answer:
     """One answer of the model, while its items come, and the results of its calls after it.
 
@@ -43,6 +52,9 @@ class Answer:
         self.is_aborted = False
         self.records: list[Record] = []
         self.results: list[Result] = []
+        self.heard: list[Heard] = []
+        """What came before the results that are still to come: it follows them."""
+        self._is_prompted = False
         self.loose: list[Record] = []
         """Records of no message that came meanwhile. They may not go ahead of it: it may be in the store already."""
         self.loose_bytes = 0
@@ -51,11 +63,27 @@ class Answer:
 
     def takes_text(self) -> bool:
         """Whether a text or thought that comes belongs to it: nothing may come between calls and their results."""
-        return not self.results and (self._waits() or not (self.parts or self.calls))
+        if self.results or self.heard:
+            return False
+        return self._waits() or not (self.parts or self.calls)
 
     def takes_call(self) -> bool:
         """Whether a call that comes belongs to it: calls in a row are made at once."""
-        return not self.results
+        return not self.results and not self._is_prompted
+
+    def hear(self, heard: Heard) -> None:
+        """Take what comes before results that are still to come."""
+        self.heard.append(heard)
+        self._is_prompted = self._is_prompted or heard.is_prompt
+
+    def first_waiting(self) -> str | None:
+        """The first call whose result has not come."""
+        told = {result.message["tool_call_id"] for result in self.results}
+        return next((call["id"] for call in self.calls if call["id"] not in told), None)
+
+    def has_ended(self) -> bool:
+        """Whether what the model took for it and what its calls came to are known: what it takes next is another's."""
+        return bool(self.results and self.tokens)
 
     def _waits(self) -> bool:
         """Whether there are calls whose results have not come."""

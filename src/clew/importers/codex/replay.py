@@ -5,11 +5,12 @@ history that Codex went on with.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from clew.importers import chat
 from clew.importers.codex import items, lines, usage
-from clew.importers.codex.answers import Answer, Result, Thoughts
+from clew.importers.codex.answers import Answer, Heard, Result, Thoughts
 from clew.importers.codex.compaction import NO_SUMMARY, Turns, mark_summary
 from clew.importers.codex.lines import Line, line_of
 from clew.importers.codex.scan import Scan, result_event
@@ -102,8 +103,8 @@ class Replay:
             return self._say(record, line, saying.role, saying.content)
         if record.position in self._scan.results and (event := result_event(line)) is not None:
             return self._result(record, line, items.call_id(event) or "", *items.event_result(event))
-        taken = _EVENTS.get(line.type or "")
-        return taken is not None and taken(self, record, line)
+        take = _EVENTS.get(line.type or "")
+        return take is not None and take(self, record, line)
 
     # ------------------------------------------------------------------------------------------------------- messages
 
@@ -120,10 +121,7 @@ class Replay:
         if items.tells_of_abortion(content):
             self._mark_aborted()
         made = chat.message(role, chat.content_of(parts), id=text(line.payload.get("id")), at=line.at)
-        if role == "user" and not items.is_context(content):
-            self._prompt(record, line, made)
-        else:
-            self._add_context(record, line, made)
+        self._hear(Heard(record, line.at, made, is_prompt=role == "user" and not items.is_context(content)))
         return True
 
     def _take_mail(self, record: Record, line: Line) -> bool:
@@ -131,31 +129,40 @@ class Replay:
         parts = items.parts_of(line.payload.get("content"))
         if parts:
             author, id = text(line.payload.get("author")), text(line.payload.get("id"))
-            self._prompt(record, line, chat.message("user", chat.content_of(parts), name=author, id=id, at=line.at))
+            told = chat.message("user", chat.content_of(parts), name=author, id=id, at=line.at)
+            self._hear(Heard(record, line.at, told, is_prompt=True))
         return bool(parts)
 
-    def _prompt(self, record: Record, line: Line, made: Message) -> None:
+    def _hear(self, heard: Heard) -> None:
+        """Add what is said to the model, after the results of its last answer that are still to come."""
+        if heard.is_prompt:
+            self._thoughts = Thoughts()
+        if self._answer is not None and heard.record.position in self._scan.held:
+            self._answer.hear(heard)
+            return
         self._end_answer()
-        self._thoughts = Thoughts()
+        self._add_heard(heard)
+
+    def _add_heard(self, heard: Heard) -> None:
+        if heard.is_prompt:
+            self._begin_turn(heard.message)
+        else:
+            self._context_from = self._context_from or self.tip
+            if not self._turns and len(self._beginning) < _MAX_BEGINNING:
+                self._beginning.append(heard.message)
+        self._add([heard.message], heard.record, heard.at)
+
+    def _begin_turn(self, prompt: Message) -> None:
         # What Codex told the model just before belongs to the turn, but for what it tells at the very beginning.
         is_first = not self._turns or self._context_from is None
         before = self.tip if is_first else self._context_from
-        self._turns.add(before or self.tip, chat.text_of(made))
+        self._turns.add(before or self.tip, chat.text_of(prompt))
         self._context_from = None
-        self._add([made], record, line)
 
-    def _add_context(self, record: Record, line: Line, made: Message) -> None:
-        self._end_answer()
-        self._context_from = self._context_from or self.tip
-        if not self._turns and len(self._beginning) < _MAX_BEGINNING:
-            self._beginning.append(made)
-        self._add([made], record, line)
-
-    def _add(self, messages: list[Message], record: Record, line: Line, *, restarts: bool = False) -> None:
+    def _add(self, messages: list[Message], record: Record, at: datetime | None, *, restarts: bool = False) -> None:
         key, parent, self.tip = str(record.position), self.tip, str(record.position)
-        self._made.append(
-            Step(key=key, parent=parent, messages=messages, records=[record], created_at=line.at, restarts=restarts)
-        )
+        step = Step(key=key, parent=parent, messages=messages, records=[record], created_at=at, restarts=restarts)
+        self._made.append(step)
 
     # -------------------------------------------------------------------------------------------------------- answers
 
@@ -173,6 +180,8 @@ class Replay:
         if answer is not None:
             self._made += answer.steps(self.tip)
             self.tip = answer.last_key()
+            for heard in answer.heard:
+                self._add_heard(heard)
 
     def _think(self, record: Record, line: Line, thoughts: list[str]) -> bool:
         if not thoughts:
@@ -197,19 +206,16 @@ class Replay:
     def _id_of_output(self, record: Record, item: dict[str, Any]) -> str:
         """The call that a result is of. Other programs leave it out: then it is the first one that has none yet."""
         id = items.call_id(item)
-        if id is not None or self._answer is None:
-            return id or f"call_{record.position}"
-        told = {result.message["tool_call_id"] for result in self._answer.results}
-        waiting = (call["id"] for call in self._answer.calls if call["id"] not in told)
-        return next(waiting, f"call_{record.position}")
+        if id is None and self._answer is not None:
+            id = self._answer.first_waiting()
+        return id or f"call_{record.position}"
 
     def _result(self, record: Record, line: Line, id: str, parts: list[chat.Part], is_error: bool) -> bool:
-        name = self._names.pop(id, None)
-        made = chat.tool_result(id, parts, name=name, is_error=is_error, at=line.at)
+        made = chat.tool_result(id, parts, name=self._names.pop(id, None), is_error=is_error, at=line.at)
         if self._answer is not None:
             self._answer.results.append(Result(str(record.position), made, [record], line.at))
         else:
-            self._add([made], record, line)
+            self._add([made], record, line.at)
         return True
 
     # --------------------------------------------------------------------------------------------------------- events
@@ -230,19 +236,17 @@ class Replay:
         return True
 
     def _take_tokens(self, record: Record, line: Line) -> bool:
-        taken = self._meter.read(line.payload)
-        if not taken:
+        if not (taken := self._meter.read(line.payload)):
             return False
-        if self._answer is None:
-            self._early = usage.add(self._early, taken)
+        if self._answer is None or self._answer.has_ended():
+            self._early = usage.add(self._early, taken)  # some versions tell it before the answer
             return False
         self._answer.tokens = usage.add(self._answer.tokens, taken)
         self._answer.records.append(record)
         return True
 
     def _abort(self, record: Record, line: Line) -> bool:
-        answer = self._mark_aborted()
-        if answer is None:
+        if (answer := self._mark_aborted()) is None:
             return False
         answer.records.append(record)
         return True
@@ -269,14 +273,11 @@ class Replay:
         if isinstance(told, list):
             messages = messages_of(objects(told), self._notes)
         else:
-            messages = [
-                *self._beginning,
-                *self._turns.prompts(),
-                chat.message("user", summary or NO_SUMMARY, at=line.at),
-            ]
+            stands = chat.message("user", summary or NO_SUMMARY, at=line.at)
+            messages = [*self._beginning, *self._turns.prompts(), stands]
         mark_summary(messages, summary, line.payload)
         self._context_from = None
-        self._add(messages, record, line, restarts=True)
+        self._add(messages, record, line.at, restarts=True)
         return True
 
 

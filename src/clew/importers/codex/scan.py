@@ -1,6 +1,7 @@
 """The first reading of a rollout: who the session is, and what the second one has to know beforehand."""
 
 import re
+from bisect import bisect
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,8 @@ class Scan(msgspec.Struct):
     """Events that are messages, because no item is."""
     results: set[int]
     """Events that are results of calls, because no item is."""
+    held: set[int] = set()
+    """Messages to the model that stand between a call and its result."""
 
 
 def scan(records: Iterable[Record], context: dict[str, Any]) -> Scan:
@@ -51,15 +54,18 @@ def scan(records: Iterable[Record], context: dict[str, Any]) -> Scan:
         spoken.add(record.position, line)
         results.add(record.position, line)
     spoken.end()
-    return Scan(facts.info(), spoken.positions, results.positions)
+    return Scan(facts.info(), spoken.positions, results.positions, results.held)
 
 
 class _Results:
-    """Finds the events that tell the result of a call that no item tells."""
+    """Finds the events that tell the result of a call that no item tells, and what stands between calls and results."""
 
     def __init__(self) -> None:
-        self._open: set[str] = set()
+        self._open: dict[str, int] = {}
         self._told: dict[str, int] = {}
+        self._between: list[int] = []
+        self.held: set[int] = set()
+        """Messages to the model that stand between a call and its result."""
 
     @property
     def positions(self) -> set[int]:
@@ -67,15 +73,29 @@ class _Results:
 
     def add(self, position: int, line: Line) -> None:
         if line.kind == ITEM and line.type in CALLS - SERVER_CALLS:
-            self._open |= {id for id in (call_id(line.payload),) if id is not None}
+            self._open |= {id: position for id in (call_id(line.payload),) if id is not None}
         elif line.kind == ITEM and line.type in OUTPUTS:
-            answered = call_id(line.payload) or ""
-            self._open.discard(answered)
-            self._told.pop(answered, None)
+            self._answer(call_id(line.payload) or "")
+        elif _is_to_the_model(line):
+            self._between += [position] if self._open else []
         elif (event := result_event(line)) is not None:
             id = call_id(event)
             if id is not None and id in self._open:
                 self._told[id] = position
+
+    def _answer(self, id: str) -> None:
+        self._told.pop(id, None)
+        called = self._open.pop(id, None)
+        if called is not None:
+            after = bisect(self._between, called)
+            self.held.update(self._between[after:])
+            del self._between[after if self._open else 0 :]
+
+
+def _is_to_the_model(line: Line) -> bool:
+    if line.kind == ITEM:
+        return line.type == "message" and line.payload.get("role") != "assistant"
+    return line.kind == EVENT and line.type == "user_message"
 
 
 def result_event(line: Line) -> dict[str, Any] | None:
