@@ -1,6 +1,7 @@
 """The promises of `clew import`: a command for each importer, a report, and what is broken named."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.cli.support import AGENT_BROKEN, AGENT_SESSION, texts, write_agent_store
@@ -44,7 +45,7 @@ def test_messages_become_a_session_and_the_broken_one_is_named(command, talk):
     assert lines[1].startswith(f"Imported {talk} (messages, ")
     assert lines[2:] == [
         "  Sessions:    1 created, 0 updated, 0 unchanged",
-        "  Checkpoints: 2 created, 0 known before",
+        "  Checkpoints: 2 created",
         "  Broken:      1 row (left out)",
         "    messages 2: is not an object",
     ]
@@ -106,3 +107,30 @@ def test_an_importer_that_does_not_exist_is_a_usage_error(command):
     exit_code, text = command.error("import", "nothing")
     assert exit_code == 2
     assert "No such command 'nothing'" in text
+
+
+@pytest.mark.parametrize("path", ["nowhere.jsonl", "./nowhere", "~/nowhere"])
+def test_a_path_of_nothing_is_said_not_to_exist(command, path):
+    exit_code, code, text = command.json_error("import", path)
+    assert (exit_code, code) == (1, "not_found")
+    assert text.endswith(f"{Path(path).name} does not exist")
+
+
+def test_a_mistyped_format_brings_the_one_that_was_meant(command):
+    exit_code, text = command.error("import", "codxe")
+    assert exit_code == 2
+    assert "No such command 'codxe'" in text
+    assert "codex" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("{bad", "is not JSON"), ('{"a": 1}', "is JSON, but no rollout"), ("[]", "is JSON, but no rollout")],
+)
+def test_a_document_that_is_no_rollout_is_refused_by_what_it_is(command, tmp_path, text, why):
+    path = tmp_path / "b.json"
+    path.write_text(text)
+    exit_code, code, told = command.json_error("import", "codex", path)
+    assert (exit_code, code) == (2, "invalid_request")
+    assert why in told
+    assert "bytes" not in told

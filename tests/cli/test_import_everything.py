@@ -113,3 +113,50 @@ def test_what_was_imported_is_read_again_without_its_files(command, home):
     (report,) = command.json("reimport", session.id)["imports"]
     assert (report["sessions_unchanged"], report["messages"], report["broken"]) == (1, 2, [])
     assert command.json("reimport", "--source", "claude-code")["imports"] == []
+
+
+def test_of_a_folder_with_several_formats_all_are_imported_and_each_is_reported(command, tmp_path):
+    copy = tmp_path / "copy of a home"
+    write_codex(copy, "mend the pump", "done")
+    write_claude(copy, "why does it leak?")
+    lines = command.lines("import", copy)
+    assert lines[0] == "Found 2 places:"
+    assert [line.split("(")[1].split(",")[0] for line in lines if line.startswith("Imported")] == [
+        "claude-code",
+        "codex",
+    ]
+    assert titles(command) == ["mend the pump", "why does it leak?"]
+    reports = command.json("import", copy)["imports"]
+    assert [report["importer"] for report in reports] == ["claude-code", "codex"]
+
+
+def test_formats_that_lie_together_in_a_folder_are_all_found_however_many_files_there_are(command, tmp_path):
+    copy = tmp_path / "copy"
+    claude = write_claude(tmp_path / "other", "why does it leak?")
+    copy.mkdir()
+    for number in range(60):
+        (copy / f"{number:08}{claude.name[8:]}").write_text(claude.read_text())
+    write_codex(tmp_path / "other", "mend the pump").rename(copy / "rollout.jsonl")
+    reports = command.json("import", copy)["imports"]
+    assert [report["importer"] for report in reports] == ["claude-code", "codex"]
+
+
+def test_what_a_file_holds_decides_and_not_how_its_name_ends(command, home, tmp_path):
+    path = write_codex(home, "mend the pump").rename(tmp_path / "out.codex")
+    assert command.json("import", path)["imports"][0]["importer"] == "codex"
+
+
+def test_a_second_run_counts_no_checkpoints_that_it_has_not_read(command, home):
+    path = write_codex(home, "mend the pump", "done")
+    command.output("import")
+    assert "  Checkpoints: 0 created" in command.lines("import")
+    with path.open("a") as file:
+        file.write(codex_line(3, "and the valve"))
+    assert "  Checkpoints: 1 created, 1 known before" in command.lines("import")
+
+
+def test_a_dry_run_names_the_store_that_an_import_would_write(command, home):
+    write_codex(home, "mend the pump", "done")
+    assert f"Backend: local ({command.path})" in command.lines("import", "codex", "--dry-run")
+    assert command.json("import", "--dry-run")["backend"]["store_path"] == str(command.path)
+    assert not command.path.exists()

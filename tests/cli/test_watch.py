@@ -101,3 +101,51 @@ def test_nothing_to_watch_is_an_error(command: Command, home: Path) -> None:
     exit_code, code, text = command.json_error("watch")
     assert (exit_code, code) == (2, "invalid_argument")
     assert "nothing to import" in text
+
+
+def test_broken_lines_and_unknown_records_that_turn_up_are_told_once(home, watching):
+    path = write_codex(home, "mend the pump", "done")
+    _, line = watching()
+    assert line().startswith("Watching")
+    assert "1 new session" in line()
+    with path.open("a") as file:
+        file.write("garbage\n")
+    assert line().endswith("(codex): no new messages\n")
+    assert line() == "  Broken:      1 row (left out)\n"
+    assert "is not JSON" in line()
+    with path.open("a") as file:
+        file.write(json.dumps({"timestamp": "2026-01-02T03:04:59Z", "type": "hologram", "payload": {}}) + "\n")
+    assert line().endswith("(codex): no new messages\n")
+    assert line().startswith("  Unknown:     1 record")
+    assert line().strip() == "1 hologram"
+    with path.open("a") as file:
+        file.write(codex_line(3, "and the valve"))
+    assert line().endswith("(codex): 1 updated session, 1 checkpoint\n")
+    with path.open("a") as file:
+        file.write("more\n")
+    assert line().endswith("(codex): no new messages\n")
+    assert line() == "  Broken:      1 row (left out)\n"
+
+
+def test_json_tells_broken_lines_that_turn_up(home, watching):
+    path = write_codex(home, "mend the pump", "done")
+    _, line = watching("codex", path, "--json")
+    assert json.loads(line())["broken"] == []
+    with path.open("a") as file:
+        file.write("garbage\n")
+    (finding,) = json.loads(line())["broken"]
+    assert "is not JSON" in finding["why"]
+
+
+def test_a_copy_that_an_editor_puts_beside_a_session_is_not_imported(command, home, watching):
+    path = write_codex(home, "mend the pump", "done")
+    _, line = watching()
+    assert line().startswith("Watching")
+    assert "1 new session" in line()
+    text = path.read_text()
+    path.with_name(path.name + "~").write_text(text + codex_line(3, "not saved yet"))
+    path.write_text(text + codex_line(3, "and the valve"))
+    assert "1 updated session" in line()
+    (session,) = command.sessions()
+    assert [len(leaf) for leaf in [command.messages(session.id)]] == [3]
+    assert command.messages(session.id)[-1]["content"] == "and the valve"

@@ -23,26 +23,39 @@ def report_lines(report: ImportReport) -> Iterator[Line]:
         f"  Sessions:    {report.sessions_created:,} created, {report.sessions_updated:,} updated, "
         f"{report.sessions_unchanged:,} unchanged"
     )
-    yield f"  Checkpoints: {report.checkpoints_created:,} created, {report.checkpoints_known:,} known before"
+    # Those of sessions that are unchanged are not counted: nothing of them was read.
+    known = f", {report.checkpoints_known:,} known before" if report.checkpoints_known else ""
+    yield f"  Checkpoints: {report.checkpoints_created:,} created{known}"
+    yield from _met(report)
+
+
+def news(report: ImportReport) -> list[Line]:
+    """What came of one place in a line, and below it what was met; nothing where nothing was new."""
+    lines, brought = list(_met(report)), _brought(report)
+    if not lines and not brought:
+        return []
+    return [f"{one_line(report.path)} ({report.importer}): {brought or 'no new messages'}", *lines]
+
+
+def _met(report: ImportReport) -> Iterator[Line]:
+    """What was met that could not be taken over as it stands."""
     yield from _findings("Mended", report.mended, "imported, but not just as it stands there")
     yield from _findings("Broken", report.broken, "left out")
     yield from _unknown(report.unknown)
 
 
-def short_line(outcome: ImportReport | Failure) -> Line | None:
-    """What came of one place in a line, None where nothing was new."""
-    if isinstance(outcome, Failure):
-        return next(outcome_lines(outcome))
+def _brought(report: ImportReport) -> str:
+    """How much of what is new now."""
     new = [
         counted(number, name)
         for number, name in (
-            (outcome.sessions_created, "new session"),
-            (outcome.sessions_updated, "updated session"),
-            (outcome.checkpoints_created, "checkpoint"),
+            (report.sessions_created, "new session"),
+            (report.sessions_updated, "updated session"),
+            (report.checkpoints_created, "checkpoint"),
         )
         if number
     ]
-    return f"{one_line(outcome.path)} ({outcome.importer}): {', '.join(new)}" if new else None
+    return ", ".join(new)
 
 
 def _findings(heading: str, findings: tuple[Finding, ...], meaning: str) -> Iterator[Line]:

@@ -1,5 +1,6 @@
 """`clew import`: everything that is found, or a path, or by a command for each importer; `clew reimport`."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,10 @@ from clew.importers import (
     Place,
     Progress,
     discover,
-    find_importer,
+    find_places,
 )
 from clew.importers.reimport import reimport
+from clew.model import BackendInfo
 
 
 def _here_or_before(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
@@ -48,16 +50,18 @@ class ImportGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(IMPORTERS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        importer = IMPORTERS.get(cmd_name)
-        return None if importer is None else _command(importer)
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in IMPORTERS and (Path(args[0]).expanduser().exists() or "/" in args[0]):
+        if args[0] not in IMPORTERS and _is_path(args[0]):
             return "PATH", _any_format, args
         return super().resolve_command(ctx, args)
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word that names no format is a path, of something that is there or is not."""
+    path = Path(word)
+    return path.name != word or bool(path.suffix) or os.path.lexists(path.expanduser())
 
 
 @click.group("import", cls=ImportGroup, invoke_without_command=True, subcommand_metavar="[FORMAT [PATH] | PATH]")
@@ -94,8 +98,12 @@ def _command(importer: Importer) -> click.Command:
 @json_option
 @pass_app
 def _any_format(app: App, path: str, dry_run: bool) -> None:
-    """Import a file or folder of any format that is known."""
-    _import(app, [(find_importer(path), Path(path))], dry_run)
+    """Import a file or folder of any format that is known; of a folder that holds several, all of them."""
+    found = find_places(path)
+    if len(found) == 1:
+        _import(app, found, dry_run)
+    else:
+        _import_all(app, found, dry_run)
 
 
 @click.command("reimport")
@@ -114,7 +122,7 @@ def reimport_command(app: App, session: Wanted | None, source: str | None) -> No
         with progress_bar(not app.json) as bar:
             reports = list(reimport(store, source=source, session_id=session_id, progress=_shown(bar)))
         update_search_index(app, store)
-        _write(app, reports, store)
+        _write(app, reports, store.backend_info())
 
 
 def _help(importer: Importer) -> str:
@@ -148,7 +156,7 @@ def _import(app: App, chosen: list[Place], dry_run: bool) -> None:
         reports = [_run(app, importer, store, path, dry_run) for importer, path in chosen]
         if not dry_run:
             update_search_index(app, store)
-        _write(app, reports, store)
+        _write(app, reports, _end(app, store, dry_run))
 
 
 def _import_all(app: App, found: list[Place], dry_run: bool) -> None:
@@ -165,7 +173,7 @@ def _import_all(app: App, found: list[Place], dry_run: bool) -> None:
                 done.append(Failure(importer.name, path, error))
         if not dry_run:
             update_search_index(app, store)
-        _write(app, done, store)
+        _write(app, done, _end(app, store, dry_run))
     failed = [outcome.error for outcome in done if isinstance(outcome, Failure)]
     if failed:
         raise failed[0]
@@ -182,6 +190,11 @@ def _opened(app: App, dry_run: bool) -> Iterator[clew.Store]:
             yield store
 
 
+def _end(app: App, store: clew.Store, dry_run: bool) -> BackendInfo:
+    """The store that the sessions are in, or would be: a dry run may have had another one."""
+    return places.backend(app.store_url) if dry_run else store.backend_info()
+
+
 def _run(app: App, importer: Importer, store: clew.Store, path: Path, dry_run: bool) -> ImportReport:
     with progress_bar(not app.json) as bar:
         return importer.run(store, path, _shown(bar), dry_run=dry_run)
@@ -191,10 +204,13 @@ def _shown(bar: Bar) -> Callable[[Progress], None]:
     return lambda step: bar.show(step.done, step.total or None, step.title)
 
 
-def _write(app: App, outcomes: Sequence[ImportReport | Failure], store: clew.Store) -> None:
-    backend = store.backend_info()
+def _write(app: App, outcomes: Sequence[ImportReport | Failure], backend: BackendInfo) -> None:
     if app.json:
         reports = [msgspec.to_builtins(outcome) for outcome in outcomes if isinstance(outcome, ImportReport)]
         write_json({"imports": reports, "backend": wire.backend_info(backend)})
     else:
         write_lines([backend_line(backend), *(line for outcome in outcomes for line in outcome_lines(outcome))])
+
+
+for _importer in IMPORTERS.values():
+    import_group.add_command(_command(_importer))

@@ -13,13 +13,14 @@ import math
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 
-from clew.errors import InvalidRequestError, NotFoundError, StorageError
+from clew.errors import InvalidRequestError, StorageError
+from clew.importers.looking import require_readable, why_unreadable
 from clew.store import Store
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ class Importer(ABC):
     summary: ClassVar[str]
     """One line for a list of formats."""
 
+    patterns: ClassVar[tuple[str, ...]] = ("*",)
+    """The names of the files that may be of this format where they are in a folder. A file alone may have any name."""
+
     @abstractmethod
     def detect(self, path: Path) -> bool:
         """Whether there is a file of this format. False, not an error, where it cannot be read or does not exist."""
@@ -153,12 +157,18 @@ class Importer(ABC):
     def locations(self, home: Path) -> list[Path]:
         """The places below a home directory where the program keeps its data by default, those that exist."""
 
+    def unreadable(self, path: Path) -> Iterator[tuple[Path, str]]:
+        """What may be of this format at `path` and cannot be read: files that cannot be opened, folders; and why."""
+        why = why_unreadable(path)
+        if why is not None:
+            yield path, why
+
     @abstractmethod
     def steps(self, store: Store, path: Path, *, dry_run: bool = False) -> ImportSteps:
         """Import `path`, a checkpoint at a time; in a `dry_run` only find out what that would do.
 
-        Raises NotFoundError where there is no such file, and InvalidRequestError where it is of another format or has
-        content of which nothing can be read.
+        Raises NotFoundError where there is no such file, UnavailableError where nobody may read it, and
+        InvalidRequestError where it is of another format or has content of which nothing can be read.
         """
 
     def run(
@@ -194,9 +204,11 @@ class Failure(NamedTuple):
 
 
 def require_file(path: Path) -> None:
-    """NotFoundError where there is nothing at `path`, InvalidRequestError where it is no file."""
-    if not path.exists():
-        raise NotFoundError(f"{path} does not exist")
+    """NotFoundError where there is nothing at `path`, InvalidRequestError where it is no file.
+
+    UnavailableError where it cannot be opened.
+    """
+    require_readable(path)
     if not path.is_file():
         raise InvalidRequestError(f"{path} is not a file")
 

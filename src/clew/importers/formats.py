@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from clew.errors import InvalidRequestError, NotFoundError
+from clew.errors import InvalidRequestError
 from clew.importers.base import Importer, ImportSteps, Progress, Tally
+from clew.importers.looking import UnreadableError, is_dir, require_there, unreadable
 from clew.importers.records import Records
 from clew.importers.steps import Notes, Parsed
 from clew.store import Store
@@ -38,6 +39,18 @@ class FormatImporter(Importer):
     version: ClassVar[int] = 1
     """Of the parser. Sessions that an earlier one has read are read again, where the source is still there."""
 
+    is_deep: ClassVar[bool] = True
+    """Whether the folders below a folder are looked into."""
+
+    def folders(self, path: Path) -> list[Path]:
+        """The folders that are looked into where `path` is one."""
+        return [path]
+
+    def unreadable(self, path: Path) -> Iterator[tuple[Path, str]]:
+        if is_dir(path):
+            return unreadable(self.folders(path), self.patterns, deep=self.is_deep)
+        return super().unreadable(path)
+
     @abstractmethod
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
         """The sessions of a file or folder, in a fixed order. What is none of this format is left out.
@@ -52,16 +65,22 @@ class FormatImporter(Importer):
     def steps(self, store: Store, path: Path, *, dry_run: bool = False) -> ImportSteps:
         from clew.importers.sessions import SessionImport  # it is about sources, which are above
 
-        if not path.exists():
-            raise NotFoundError(f"{path} does not exist")
+        require_there(path)
         tally, notes = Tally(self.name, path, dry_run=dry_run), Notes()
-        sources = _parents_first(list(self.sources(path, notes)))
+        closed = dict(self.unreadable(path))
+        if path in closed:
+            raise UnreadableError(f"{path} {closed[path]}")
+        sources = _parents_first([source for source in self.sources(path, notes) if source.path not in closed])
+        # Who looked for the sources may have met one of them too.
+        notes.broken = [(where, why) for where, why in notes.broken if Path(where) not in closed]
         tally.take(str(path), notes)
+        for file, why in closed.items():
+            tally.broken(_kind(file), str(file), why)
         for number, source in enumerate(sources):
             yield Progress(number, len(sources), source.path.name)
             for title in SessionImport(self, store, source, tally, dry_run=dry_run).run():
                 yield Progress(number, len(sources), title)
-        _refuse_nothing(path, tally)
+        _refuse_nothing(path, tally, is_closed=bool(closed))
         yield Progress(len(sources), len(sources), "")
         return tally.report()
 
@@ -82,13 +101,18 @@ def _parents_first(sources: list[Source]) -> list[Source]:
     return list(ordered.values())
 
 
-def _refuse_nothing(path: Path, tally: Tally) -> None:
+def _kind(path: Path) -> str:
+    return "folder" if is_dir(path) else "file"
+
+
+def _refuse_nothing(path: Path, tally: Tally, *, is_closed: bool) -> None:
     report = tally.report()
     if report.sessions:
         return
     if report.broken:
         first = report.broken[0]
         more = f", and {len(report.broken) - 1} more" if len(report.broken) > 1 else ""
-        raise InvalidRequestError(f"nothing of {path} can be imported: {first}{more}")
+        error = UnreadableError if is_closed else InvalidRequestError  # nobody knows what is in a closed file
+        raise error(f"nothing of {path} can be imported: {first}{more}")
     if path.is_file() and path.stat().st_size:
         raise InvalidRequestError(f"{path} is not empty, but no session was found in it ({tally.importer})")

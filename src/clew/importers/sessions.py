@@ -202,7 +202,8 @@ class SessionImport:
 
     def _title(self, info: SessionInfo) -> str:
         given = _whole(info.title or "") if info.title_origin in _GIVEN else ""
-        return given or title_of(info.title or "", self._prompt or self._source.source_id)
+        before = self._before.title if self._before.title_origin not in _GIVEN else None  # of a begin since cut off
+        return given or title_of(info.title or "", self._prompt or before or self._source.source_id)
 
     def _empty(self, watermark: Watermark) -> str:
         unknown = self._notes.unknown.most_common(_MAX_TYPES_SHOWN)

@@ -23,6 +23,7 @@ from uuid import UUID
 
 from clew.errors import ConflictError, CorruptStateError, InvalidRequestError, NotFoundError, StorageError
 from clew.importers.base import Importer, ImportSteps, Progress, Tally, require_file
+from clew.importers.looking import is_file, why_unreadable
 from clew.importers.stakpak_source import (
     CheckpointRow,
     Checkpoints,
@@ -58,7 +59,7 @@ class StakpakImporter(Importer):
 
     def locations(self, home: Path) -> list[Path]:
         path = home / ".stakpak" / "data" / "local.db"
-        return [path] if path.is_file() else []
+        return [path] if why_unreadable(path) or is_file(path) else []
 
     def steps(self, store: Store, path: Path, *, dry_run: bool = False) -> ImportSteps:
         require_file(path)

@@ -5,6 +5,7 @@ else, such as a database and what lies beside it, the whole place is.
 """
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from threading import Event
 
@@ -60,9 +61,15 @@ def _affected(places: list[Place], changes: set[tuple[Change, str]]) -> list[Pla
         for importer, place in places:
             if changed != place and not _is_beside(place, changed):
                 continue
-            alone = change is not Change.deleted and place.is_dir() and importer.detect(changed)
+            alone = change is not Change.deleted and _holds_sessions(importer, place, changed)
             affected[importer.name, changed if alone else place] = importer
     return [(importer, path) for (_, path), importer in affected.items()]
+
+
+def _holds_sessions(importer: Importer, place: Path, changed: Path) -> bool:
+    """Whether a file of a folder holds sessions by itself. One that an editor has put there has another name."""
+    is_named_so = any(fnmatch(changed.name, pattern) for pattern in importer.patterns)
+    return place.is_dir() and is_named_so and importer.detect(changed)
 
 
 def _is_beside(place: Path, changed: Path) -> bool:

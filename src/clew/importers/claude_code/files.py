@@ -12,6 +12,7 @@ import msgspec
 from clew.errors import StorageError
 from clew.importers.base import read_json
 from clew.importers.claude_code.kinds import BESIDE, CHAIN, json_value
+from clew.importers.looking import is_file
 from clew.importers.records import LineRecords
 from clew.importers.values import fields, text
 
@@ -73,6 +74,17 @@ def holds_only_facts(path: Path) -> bool:
     return all(isinstance(kind, str) and kind in known for kind in values)
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether a file has the name of a session's or subagent's, but nothing in it that can be read."""
+    if not is_named_by_id(path) and not is_agents(path, Peek()):
+        return False
+    try:
+        values = (json_value(record) for record in islice(LineRecords(path), _LOOKED_AT))
+        return not any(isinstance(value, dict) for value in values)
+    except (StorageError, OSError):
+        return True
+
+
 def files(folder: Path, note: Callable[[str, str], object]) -> Iterator[Path]:
     """The files below a folder that may hold sessions, in a fixed order; `note` is told what cannot be listed."""
 
@@ -83,7 +95,7 @@ def files(folder: Path, note: Callable[[str, str], object]) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names):
             path = Path(top, name)
-            if path.suffix == SUFFIX and path.is_file() and path.stat().st_size:
+            if path.suffix == SUFFIX and is_file(path) and path.stat().st_size:
                 yield path
 
 

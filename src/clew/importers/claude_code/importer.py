@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from clew.errors import StorageError
 from clew.importers.claude_code import lanes
 from clew.importers.claude_code.chains import Chains
 from clew.importers.claude_code.facts import Facts
@@ -16,6 +17,7 @@ from clew.importers.claude_code.files import (
     files,
     holds_only_facts,
     is_agents,
+    is_damaged,
     is_named_by_id,
     peek,
 )
@@ -23,6 +25,7 @@ from clew.importers.claude_code.kinds import json_value
 from clew.importers.claude_code.replay import Replay, active_key
 from clew.importers.claude_code.tree import Tree
 from clew.importers.formats import FormatImporter, Source
+from clew.importers.looking import may_be_dir
 from clew.importers.records import LineRecords, Records
 from clew.importers.steps import Notes, Parsed
 from clew.importers.values import count, text
@@ -36,6 +39,7 @@ class ClaudeCodeImporter(FormatImporter):
     name = "claude-code"
     summary = "Claude Code (~/.claude/projects)"
     version = 1
+    patterns = ("*.jsonl",)
 
     def detect(self, path: Path) -> bool:
         if path.is_file():
@@ -48,7 +52,7 @@ class ClaudeCodeImporter(FormatImporter):
         named = os.environ.get("CLAUDE_CONFIG_DIR")
         if named and home == Path.home():
             homes = [Path(named).expanduser()]
-        return [folder for place in homes if (folder := place / "projects").is_dir()]
+        return [folder for place in homes if may_be_dir(folder := place / "projects")]
 
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
         surveys: dict[Path, lanes.Survey] = {}
@@ -57,7 +61,8 @@ class ClaudeCodeImporter(FormatImporter):
             return
         for file in files(path, lambda where, why: notes.broken.append((where, why))):
             look = peek(file)
-            if (look.is_session or (is_named_by_id(file) and look.session)) and not _is_left_out(file, look):
+            is_its = look.is_session or (is_named_by_id(file) and look.session)
+            if (is_its and not _is_left_out(file, look)) or is_damaged(file):
                 yield from _sources_of(file, look, surveys)
 
     def parse(self, records: Records, context: dict[str, Any], notes: Notes) -> Parsed:
@@ -137,5 +142,8 @@ def _agent(agent_id: str | None, task: lanes.Task | None, meta: dict[str, Any]) 
 
 def _survey(file: Path, surveys: dict[Path, lanes.Survey]) -> lanes.Survey:
     if file not in surveys:
-        surveys[file] = lanes.survey(file)
+        try:
+            surveys[file] = lanes.survey(file)
+        except (StorageError, OSError):
+            surveys[file] = lanes.Survey()  # what is wrong with it is told where its records are read
     return surveys[file]

@@ -12,6 +12,7 @@ from clew.importers.codex import files
 from clew.importers.codex.replay import Replay
 from clew.importers.codex.scan import parent_of, scan
 from clew.importers.formats import FormatImporter, Source
+from clew.importers.looking import may_be_dir
 from clew.importers.records import Records
 from clew.importers.steps import Loose, Notes, Parsed, Step
 
@@ -22,11 +23,12 @@ class CodexImporter(FormatImporter):
     name = "codex"
     summary = "Codex CLI (rollouts)"
     version = 1
+    patterns = files.PATTERNS
 
     def detect(self, path: Path) -> bool:
         try:
             if path.is_file():
-                return files.is_rollout(path)
+                return files.holds_rollout(path)
             return path.is_dir() and files.has_rollouts(path)
         except OSError:
             return False
@@ -34,7 +36,10 @@ class CodexImporter(FormatImporter):
     def locations(self, home: Path) -> list[Path]:
         folder = files.default_home(home)
         kept = [folder / name for name in (files.SESSIONS, files.ARCHIVED)]
-        return [folder] if any(place.is_dir() for place in kept) else []
+        return [folder] if any(map(may_be_dir, kept)) else []
+
+    def folders(self, path: Path) -> list[Path]:
+        return files.folders(path)
 
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
         homes = files.Homes()

@@ -9,17 +9,19 @@ from typing import Any
 
 import msgspec
 
-from clew.errors import StorageError
+from clew.errors import InvalidRequestError, StorageError
+from clew.importers.base import read_json
 from clew.importers.codex.lines import KINDS, META, line_of
+from clew.importers.looking import is_dir, is_file
 from clew.importers.records import ZSTD_SUFFIX, LineRecords, ListedRecords, Record, Records, Watermark
 from clew.importers.values import count, fields, objects, storable, text
 
 SESSIONS = "sessions"
 ARCHIVED = "archived_sessions"
 INDEX = "session_index.jsonl"
-_PATTERNS = ("*.jsonl", "*.jsonl" + ZSTD_SUFFIX, "rollout-*.json")
+PATTERNS = ("*.jsonl", "*.jsonl" + ZSTD_SUFFIX, "rollout-*.json")
 _FOLDERS_DEEP = 5  # sessions/YYYY/MM/DD, and some more
-_FILES_LOOKED_AT = 50
+_FILES_LOOKED_AT = 1_000  # of a folder that may be none of Codex's
 _LOOKED_AT = 5  # records at the begin of a file
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _NAME = re.compile(rf"rollout-.*?({_UUID})(?:_({_UUID}))?\.jsonl")
@@ -80,12 +82,16 @@ class _Document(Records):
 
 
 def _document(path: Path) -> dict[str, Any]:
+    """The document; InvalidRequestError where the file is none."""
     try:
         if path.stat().st_size > _MAX_DOCUMENT_BYTES:
-            return {}
-        return fields(msgspec.json.decode(path.read_bytes()))
-    except (msgspec.MsgspecError, ValueError):
-        return {}
+            raise InvalidRequestError(f"{path} is larger than the {_MAX_DOCUMENT_BYTES:,} bytes that are read of one")
+        found = fields(read_json(path.read_bytes()))
+    except ValueError as error:
+        raise InvalidRequestError(f"{path} {error}") from error
+    if not {"session", "items"} & found.keys():
+        raise InvalidRequestError(f"{path} is JSON, but no rollout: it has neither a session nor items")
+    return found
 
 
 def own_records(path: Path) -> Records:
@@ -110,12 +116,20 @@ def first_values(path: Path) -> list[Any]:
 
 
 def is_rollout(path: Path) -> bool:
-    """Whether a file is Codex's own, by what is in it."""
-    if not path.is_file() or not any(path.match(pattern) for pattern in _PATTERNS):
-        return False
+    """Whether a file of a folder is Codex's own: by what is in it, and it has a name that Codex may give."""
+    return is_file(path) and any(path.match(pattern) for pattern in PATTERNS) and holds_rollout(path)
+
+
+def holds_rollout(path: Path) -> bool:
+    """Whether what is in a file is a rollout."""
     values = first_values(path)
     enveloped = (text(value.get("type")) in KINDS and "payload" in value for value in values if isinstance(value, dict))
     return any(enveloped) or bool(values and _is_header(values[0]))
+
+
+def _is_named_so(path: Path) -> bool:
+    """Whether a file has the name of a rollout, and something in it: one that nobody can read is not passed over."""
+    return rollout_id(path) is not None and is_file(path) and path.stat().st_size > 0
 
 
 def _is_header(value: Any) -> bool:
@@ -126,8 +140,8 @@ def rollouts(path: Path) -> list[Path]:
     """The rollouts of a file or folder, by name. Of a rollout and its compressed copy the former counts."""
     if path.is_file():
         return [path]
-    named = (file for folder in _folders(path) for pattern in _PATTERNS for file in folder.rglob(pattern))
-    files = (file for file in named if not _has_plain_copy(file) and is_rollout(file))
+    named = (file for folder in folders(path) for pattern in PATTERNS for file in folder.rglob(pattern))
+    files = (file for file in named if not _has_plain_copy(file) and (is_rollout(file) or _is_named_so(file)))
     return sorted(files, key=lambda file: (file.name, str(file)))
 
 
@@ -135,22 +149,22 @@ def has_rollouts(path: Path) -> bool:
     """Whether there are rollouts in a folder: one of the first files is."""
     near = (
         file
-        for folder in _folders(path)
+        for folder in folders(path)
         for depth in range(_FOLDERS_DEEP)
-        for pattern in _PATTERNS
+        for pattern in PATTERNS
         for file in folder.glob("*/" * depth + pattern)
     )
     return any(is_rollout(file) for file in islice(near, _FILES_LOOKED_AT))
 
 
-def _folders(path: Path) -> list[Path]:
+def folders(path: Path) -> list[Path]:
     """Where the rollouts of a folder are: in that of Codex itself nothing else is looked at."""
-    own = [folder for name in (SESSIONS, ARCHIVED) if (folder := path / name).is_dir()]
+    own = [folder for name in (SESSIONS, ARCHIVED) if is_dir(folder := path / name)]
     return own or [path]
 
 
 def _has_plain_copy(path: Path) -> bool:
-    return path.suffix == ZSTD_SUFFIX and path.with_suffix("").is_file()
+    return path.suffix == ZSTD_SUFFIX and is_file(path.with_suffix(""))
 
 
 def home_of(path: Path) -> Path | None:

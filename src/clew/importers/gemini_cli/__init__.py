@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clew.errors import NotFoundError
 from clew.importers.formats import FormatImporter, Source
-from clew.importers.gemini_cli.files import files_of, home_of, read_file
+from clew.importers.gemini_cli.files import PATTERNS, files_of, home_of, read_file
 from clew.importers.gemini_cli.replay import Replay
 from clew.importers.gemini_cli.tree import steps_of
+from clew.importers.looking import may_be_dir
 from clew.importers.records import Records
 from clew.importers.steps import Notes, Parsed, SessionInfo
 from clew.importers.values import fields, moment, storable, text
@@ -21,6 +21,7 @@ class GeminiCliImporter(FormatImporter):
 
     name = "gemini-cli"
     summary = "Gemini CLI (~/.gemini/tmp)"
+    patterns = PATTERNS
 
     def detect(self, path: Path) -> bool:
         try:
@@ -30,11 +31,9 @@ class GeminiCliImporter(FormatImporter):
 
     def locations(self, home: Path) -> list[Path]:
         path = home_of(home) / "tmp"
-        return [path] if path.is_dir() else []
+        return [path] if may_be_dir(path) else []
 
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
-        if not path.exists():
-            raise NotFoundError(f"{path} does not exist")
         found = [source for file in files_of(path) if (source := read_file(file, notes)) is not None]
         # A session that is resumed is written anew as lines, and the document stays beside them.
         in_lines = {source.source_id for source in found if not source.context.get("document")}

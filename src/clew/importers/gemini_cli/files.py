@@ -8,6 +8,7 @@ Below `~/.gemini/tmp` each project has a folder, named by the SHA-256 of its pat
 import hashlib
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,12 +17,14 @@ from clew import limits
 from clew.errors import StorageError
 from clew.importers.base import read_json
 from clew.importers.formats import Source
+from clew.importers.looking import is_file
 from clew.importers.records import LineRecords, ListedRecords, Record, Records, Watermark
 from clew.importers.steps import Notes
 from clew.importers.values import fields, objects, storable, text
 
 _LOOK_RECORDS = 10
 _SAVED = "checkpoint-"
+PATTERNS = ("*.jsonl", "session-*.json", _SAVED + "*.json")
 _NOT_SESSIONS = frozenset(("history", "checkpoints", "tool-outputs", ".git", "node_modules"))
 _ROLES = {"user": "user", "model": "gemini"}
 
@@ -51,13 +54,12 @@ def home_of(home: Path) -> Path:
 def files_of(path: Path) -> Iterator[Path]:
     """A file itself, and of a folder those that may be sessions, in order."""
     if not path.is_dir():
-        yield from [path] if path.is_file() else []
+        yield from [path] if is_file(path) else []
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if name not in _NOT_SESSIONS)
         for name in sorted(names):
-            begins = name.startswith(("session-", _SAVED))
-            if name.endswith(".jsonl") or (begins and name.endswith(".json")):
+            if any(fnmatch(name, pattern) for pattern in PATTERNS):
                 yield Path(folder) / name
 
 
@@ -67,7 +69,7 @@ def read_file(path: Path, notes: Notes) -> Source | None:
         header = _header(path)
         if header is not None:
             return _source(path, LineRecords(path), header["sessionId"], _context(path, header))
-        value = read_document(path) if path.suffix == ".json" else None
+        value = read_document(path) if path.suffix != ".jsonl" else None
     except StorageError as error:
         notes.broken.append((str(path), error.message))
         return None

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clew.errors import NotFoundError, StorageError
+from clew.errors import StorageError
 from clew.importers import values
+from clew.importers.database import is_database
 from clew.importers.formats import FormatImporter, Source
 from clew.importers.goose import rows
 from clew.importers.goose.parsing import parse
+from clew.importers.looking import is_file
 from clew.importers.records import LineRecords, Records, first_record
 from clew.importers.steps import Notes, Parsed
 
@@ -28,6 +30,8 @@ class GooseImporter(FormatImporter):
 
     name = "goose"
     summary = "Goose (sessions.db or sessions/*.jsonl)"
+    patterns = ("*.db", "*.jsonl")
+    is_deep = False
 
     def detect(self, path: Path) -> bool:
         try:
@@ -38,11 +42,13 @@ class GooseImporter(FormatImporter):
             return False
 
     def locations(self, home: Path) -> list[Path]:
-        return [folder for folder in dict.fromkeys(_folders(home)) if self.detect(folder)]
+        found = dict.fromkeys(_folders(home))
+        return [folder for folder in found if self.detect(folder) or any(self.unreadable(folder))]
+
+    def folders(self, path: Path) -> list[Path]:
+        return _looked_into(path)
 
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
-        if not path.exists():
-            raise NotFoundError(f"{path} does not exist")
         files = _files(path) if path.is_dir() else [path]
         stored: set[str] = set()
         for file in files:
@@ -70,9 +76,12 @@ class GooseImporter(FormatImporter):
 
 def _files(folder: Path) -> list[Path]:
     """The files of a folder that may be Goose's, databases first."""
-    folders = [folder, folder / "sessions", folder / "data" / "sessions"]
-    found = [sorted(place.glob(pattern)) for pattern in ("*.db", "*.jsonl") for place in folders]
-    return list(dict.fromkeys(path for paths in found for path in paths if path.is_file()))
+    found = [sorted(place.glob(pattern)) for pattern in GooseImporter.patterns for place in _looked_into(folder)]
+    return list(dict.fromkeys(path for paths in found for path in paths if is_file(path)))
+
+
+def _looked_into(folder: Path) -> list[Path]:
+    return [folder, folder / "sessions", folder / "data" / "sessions"]
 
 
 def _is_database(path: Path) -> bool:
@@ -81,7 +90,7 @@ def _is_database(path: Path) -> bool:
 
 def _head_of(path: Path) -> dict[str, Any] | None:
     """The first line of a file of before, which tells of the session; None where it is no such file."""
-    if path.suffix not in (".jsonl", ".json", ""):
+    if is_database(path):
         return None
     head = values.fields(first_record(path))
     if head.keys() >= _HEAD and not {"role", "type", "messages"} & head.keys():

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clew.errors import InvalidRequestError, NotFoundError, StorageError
+from clew.errors import InvalidRequestError, StorageError
 from clew.importers.formats import FormatImporter, Source
 from clew.importers.llm import rows
 from clew.importers.llm.parsing import parse
+from clew.importers.looking import is_file, why_unreadable
 from clew.importers.records import Records
 from clew.importers.steps import Notes, Parsed
 
@@ -25,6 +26,8 @@ class LlmImporter(FormatImporter):
 
     name = "llm"
     summary = "simonw/llm (logs.db)"
+    patterns = ("*.db",)
+    is_deep = False
 
     def detect(self, path: Path) -> bool:
         try:
@@ -33,13 +36,12 @@ class LlmImporter(FormatImporter):
             return False
 
     def locations(self, home: Path) -> list[Path]:
-        return [file for folder in dict.fromkeys(_folders(home)) if rows.is_llm(file := folder / "logs.db")]
+        files = [folder / "logs.db" for folder in dict.fromkeys(_folders(home))]
+        return [file for file in files if rows.is_llm(file) or why_unreadable(file)]
 
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
-        if not path.exists():
-            raise NotFoundError(f"{path} does not exist")
         files = [file for file in _files(path) if rows.is_llm(file)]
-        if path.is_file() and not files:
+        if is_file(path) and not files:
             raise InvalidRequestError(f"{path} is no log of llm")
         for file in files:
             yield from rows.sources(file)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clew.errors import NotFoundError, StorageError
+from clew.errors import StorageError
 from clew.importers.formats import FormatImporter, Source
+from clew.importers.looking import is_dir, is_file, unreadable
 from clew.importers.opencode import files, rows
 from clew.importers.opencode.parsing import parse
 from clew.importers.records import Records
@@ -18,6 +19,7 @@ class OpenCodeImporter(FormatImporter):
 
     name = "opencode"
     summary = "OpenCode (opencode.db, its JSON files, or opencode export)"
+    patterns = ("*.db", "*.json")
 
     def detect(self, path: Path) -> bool:
         try:
@@ -32,14 +34,20 @@ class OpenCodeImporter(FormatImporter):
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") if own else home / ".local/share"
         folder = data / "opencode"
         named = os.environ.get("OPENCODE_DB", "") if own else ""
-        places = [folder] if self.detect(folder) else []
+        places = [folder] if self.detect(folder) or any(self.unreadable(folder)) else []
         if named and named != ":memory:" and (path := folder / named).parent != folder and self.detect(path):
             places.append(path)
         return places
 
+    def unreadable(self, path: Path) -> Iterator[tuple[Path, str]]:
+        if not is_dir(path):
+            yield from super().unreadable(path)
+            return
+        # What else OpenCode keeps there (snapshots, logs, programs) is not looked into.
+        yield from unreadable([path], self.patterns, deep=False)
+        yield from unreadable(files.tree_folders(path), self.patterns, deep=True)
+
     def sources(self, path: Path, notes: Notes) -> Iterator[Source]:
-        if not path.exists():
-            raise NotFoundError(f"{path} does not exist")
         seen: set[str] = set()
         for source in self._all(path, notes):
             # What the database has was read from the files when OpenCode was updated, and has gone on since.
@@ -65,7 +73,7 @@ class OpenCodeImporter(FormatImporter):
 def _files(folder: Path) -> list[Path]:
     """The files in a folder that may be OpenCode's."""
     found = sorted(folder.glob("*.db")) + sorted(folder.glob("*.json"))
-    return [path for path in found if path.is_file()]
+    return [path for path in found if is_file(path)]
 
 
 def _is_file_of_it(path: Path) -> bool:

@@ -51,6 +51,11 @@ def trees(path: Path) -> list[Tree]:
     return [tree for root in dict.fromkeys(roots) if (tree := Tree(root)).sessions()]
 
 
+def tree_folders(path: Path) -> list[Path]:
+    """The folders in which what a tree has may be, where `path` is a tree or holds some."""
+    return [path / name for name in ("session", "message", "part", "storage", "project")]
+
+
 def is_tree(tree: Tree) -> bool:
     """Whether what looks like a tree is one: it has messages, and one of its first sessions names itself as one."""
     if not tree.messages("any").parent.is_dir():
