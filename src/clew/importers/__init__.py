@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from clew.errors import InvalidRequestError, StorageError
+from clew.errors import InvalidRequestError, StorageError, UnavailableError
 from clew.importers.archive import ArchiveImporter
 from clew.importers.base import Failure, Finding, Importer, ImportReport, ImportSteps, Place, Progress
 from clew.importers.claude_code import ClaudeCodeImporter
@@ -14,7 +14,7 @@ from clew.importers.codex import CodexImporter
 from clew.importers.gemini_cli import GeminiCliImporter
 from clew.importers.goose import GooseImporter
 from clew.importers.llm import LlmImporter
-from clew.importers.looking import UnreadableError, names_in, require_there
+from clew.importers.looking import names_in, require_there
 from clew.importers.message_array import MessageArrayImporter
 from clew.importers.opencode import OpenCodeImporter
 from clew.importers.pi import PiImporter
@@ -126,9 +126,9 @@ def _of_no_format(path: Path) -> StorageError:
         return InvalidRequestError(f"{path} is of no format that can be imported: {', '.join(IMPORTERS)}")
     first, why = next(iter(closed.items()))
     if first == path:
-        return UnreadableError(f"{path} {why}")
+        return UnavailableError(f"{path} {why}")
     more = f", and {len(closed) - 1} more" if len(closed) > 1 else ""
-    return UnreadableError(f"nothing of {path} can be imported: {first} {why}{more}")
+    return UnavailableError(f"nothing of {path} can be imported: {first} {why}{more}")
 
 
 def discover(home: Path | None = None) -> list[Place]:

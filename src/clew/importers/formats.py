@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from clew.errors import InvalidRequestError
+from clew.errors import InvalidRequestError, UnavailableError
 from clew.importers.base import Importer, ImportSteps, Progress, Tally
-from clew.importers.looking import UnreadableError, is_dir, require_there, unreadable
+from clew.importers.looking import is_dir, require_there, unreadable
 from clew.importers.records import Records
 from clew.importers.steps import Notes, Parsed
 from clew.store import Store
@@ -69,7 +69,7 @@ class FormatImporter(Importer):
         tally, notes = Tally(self.name, path, dry_run=dry_run), Notes()
         closed = dict(self.unreadable(path))
         if path in closed:
-            raise UnreadableError(f"{path} {closed[path]}")
+            raise UnavailableError(f"{path} {closed[path]}")
         sources = _parents_first([source for source in self.sources(path, notes) if source.path not in closed])
         # Who looked for the sources may have met one of them too.
         notes.broken = [(where, why) for where, why in notes.broken if Path(where) not in closed]
@@ -112,7 +112,7 @@ def _refuse_nothing(path: Path, tally: Tally, *, is_closed: bool) -> None:
     if report.broken:
         first = report.broken[0]
         more = f", and {len(report.broken) - 1} more" if len(report.broken) > 1 else ""
-        error = UnreadableError if is_closed else InvalidRequestError  # nobody knows what is in a closed file
+        error = UnavailableError if is_closed else InvalidRequestError  # nobody knows what is in a closed file
         raise error(f"nothing of {path} can be imported: {first}{more}")
     if path.is_file() and path.stat().st_size:
         raise InvalidRequestError(f"{path} is not empty, but no session was found in it ({tally.importer})")

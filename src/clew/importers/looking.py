@@ -8,12 +8,6 @@ from pathlib import Path
 from clew.errors import NotFoundError, UnavailableError
 
 
-class UnreadableError(UnavailableError):
-    """A file or folder of a source that nobody lets this process read."""
-
-    kind = "Unreadable"
-
-
 def is_file(path: Path) -> bool:
     """Whether there is a file; False, and no error as `Path.is_file` has it, where nobody may look."""
     return os.path.isfile(path)  # noqa: PTH113
@@ -38,21 +32,21 @@ def names_in(folder: Path) -> list[str]:
 
 
 def require_there(path: Path) -> None:
-    """NotFoundError where there is nothing at `path`, UnreadableError where nobody may look."""
+    """NotFoundError where there is nothing at `path`, UnavailableError where nobody may look."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"{path} does not exist") from None
     except OSError as error:
-        raise UnreadableError(f"{path} cannot be read: {_reason(error)}") from error
+        raise UnavailableError(f"{path} cannot be read: {_reason(error)}") from error
 
 
 def require_readable(path: Path) -> None:
-    """As `require_there`, and UnreadableError too where the file cannot be opened or the folder cannot be listed."""
+    """As `require_there`, and UnavailableError too where the file cannot be opened or the folder cannot be listed."""
     require_there(path)
     why = why_unreadable(path)
     if why is not None:
-        raise UnreadableError(f"{path} {why}")
+        raise UnavailableError(f"{path} {why}")
 
 
 def why_unreadable(path: Path) -> str | None:
