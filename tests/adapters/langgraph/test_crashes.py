@@ -39,10 +39,11 @@ def test_a_put_that_is_cancelled_is_done_or_has_not_begun(file_store: clew.Store
         for _ in range(turns):
             await asyncio.sleep(0)
         put.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await put
+        await asyncio.wait([put])
         found = await saver.aget_tuple(thread())
         assert found is None or len(found.checkpoint["channel_values"]["messages"]) == 100
+        # The write may be over before it is cancelled; what says that it is done is there.
+        assert put.cancelled() or (found is not None and put.exception() is None)
 
     asyncio.run(run())
     Thread(ClewSaver(file_store), "another").put({"a": 1})
